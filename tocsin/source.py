@@ -1,0 +1,203 @@
+"""Where a value stands in a user's file: one walk over a YAML document gives the values and their places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Route = tuple[str | int, ...]
+"""The keys and indices that lead from a document's root to a value."""
+
+MAX_NODES = 2_000_000
+"""Nodes that one document may expand to; aliases nested in aliases grow without bound otherwise."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A position in a file; line and column count from 1."""
+
+    file: str
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class Unreadable(Exception):
+    """A user's file that cannot be read, with the place and the cure."""
+
+    def __init__(self, place: Place, message: str) -> None:
+        super().__init__(f"{place}: {message}")
+        self.place = place
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML document: plain values, and the place of each by its route."""
+
+    file: str
+    value: Any
+    places: Mapping[Route, Place] = field(repr=False)
+    keys: Mapping[Route, Place] = field(repr=False)
+    """The place of the key (not the value) of each mapping entry."""
+
+    def place(self, *route: str | int) -> Place:
+        """Return the place of the value at `route`, or of its nearest ancestor that exists."""
+        return _nearest(self.places, route, self.file)
+
+    def key_place(self, *route: str | int) -> Place:
+        """Return the place of the key that names `route`, or of its nearest ancestor that exists."""
+        return self.keys.get(route) or self.place(*route)
+
+
+def _nearest(places: Mapping[Route, Place], route: Route, file: str) -> Place:
+    while route and route not in places:
+        route = route[:-1]
+    return places.get(route, Place(file))
+
+
+def read_text(path: Path, file: str) -> str:
+    """Return the text of `path`; `file` is the name used in messages.
+
+    Raises Unreadable if it cannot be opened or is not UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable(Place(file), f"is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    except OSError as error:
+        raise Unreadable(Place(file), f"cannot be read: {error.strerror}") from error
+
+
+def read_documents(text: str, file: str, *, raw: bool = False) -> tuple[Document, ...]:
+    """Read every document of a YAML (or JSON) text.
+
+    Scalars follow YAML 1.2's core schema (so `on` is a string and `1:30` is not 90); with `raw`, every scalar
+    stays the string that was written. Duplicate keys are refused, as Prometheus and Kubernetes refuse them.
+    Raises Unreadable with the place.
+    """
+    try:
+        nodes = list(yaml.compose_all(text, Loader=yaml.CSafeLoader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
+        raise Unreadable(place, f"is not YAML: {error.problem or error.context}") from error
+    except yaml.reader.ReaderError as error:
+        raise Unreadable(Place(file), f"is not YAML: {error.reason} at character {error.position}") from error
+    except RecursionError as error:
+        raise Unreadable(Place(file), "is nested too deeply to be read") from error
+    return tuple(_document(node, file, raw=raw) for node in nodes if node is not None)
+
+
+def read_document(text: str, file: str, *, raw: bool = False) -> Document:
+    """Read a text that must hold exactly one document; raises Unreadable otherwise."""
+    documents = read_documents(text, file, raw=raw)
+    if len(documents) != 1:
+        raise Unreadable(Place(file), f"holds {len(documents)} YAML documents; exactly one is expected")
+    return documents[0]
+
+
+def _document(node: yaml.Node, file: str, *, raw: bool) -> Document:
+    walk = _Walk(file, raw)
+    try:
+        value = walk.value(node, ())
+    except RecursionError as error:
+        raise Unreadable(Place(file), "is nested too deeply to be read") from error
+    return Document(file, value, walk.places, walk.keys)
+
+
+class _Walk:
+    def __init__(self, file: str, raw: bool) -> None:
+        self.file = file
+        self.raw = raw
+        self.places: dict[Route, Place] = {}
+        self.keys: dict[Route, Place] = {}
+        self.inside: set[int] = set()
+
+    def place(self, node: yaml.Node) -> Place:
+        mark = node.start_mark
+        return Place(self.file, mark.line + 1, mark.column + 1)
+
+    def value(self, node: yaml.Node, route: Route) -> Any:
+        self.places.setdefault(route, self.place(node))
+        if len(self.places) > MAX_NODES:
+            raise Unreadable(self.place(node), f"expands to more than {MAX_NODES} values; its aliases multiply")
+        if isinstance(node, yaml.ScalarNode):
+            return node.value if self.raw else _core_scalar(node)
+        if id(node) in self.inside:
+            raise Unreadable(self.place(node), "contains itself through an alias")
+        self.inside.add(id(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                return [self.value(item, (*route, i)) for i, item in enumerate(node.value)]
+            assert isinstance(node, yaml.MappingNode)  # noqa: S101 the only kind of node that is left
+            return self.mapping(node, route)
+        finally:
+            self.inside.discard(id(node))
+
+    def mapping(self, node: yaml.MappingNode, route: Route) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        merged: list[yaml.Node] = []
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise Unreadable(self.place(key), "has a mapping key that is not a plain name")
+            if key.tag == "tag:yaml.org,2002:merge":
+                merged.extend(value.value if isinstance(value, yaml.SequenceNode) else [value])
+                continue
+            if key.value in found:
+                raise Unreadable(self.place(key), f"names the key {key.value!r} twice in one mapping")
+            self.keys.setdefault((*route, key.value), self.place(key))
+            found[key.value] = self.value(value, (*route, key.value))
+        for source in merged:
+            found = self.merge(source, route) | found
+        return found
+
+    def merge(self, source: yaml.Node, route: Route) -> dict[str, Any]:
+        if not isinstance(source, yaml.MappingNode):
+            raise Unreadable(self.place(source), "merges something that is not a mapping")
+        return self.mapping(source, route)
+
+
+_CORE = {"null": None, "Null": None, "NULL": None, "~": None, "": None,
+         "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}  # fmt: skip
+
+
+def _core_scalar(node: yaml.ScalarNode) -> Any:
+    """Resolve a scalar by YAML 1.2's core schema (yaml.org/spec/1.2.2, section 10.3)."""
+    text: str = node.value
+    if node.style in ("'", '"', "|", ">"):
+        return text
+    if text in _CORE:
+        return _CORE[text]
+    digits = text.lstrip("+-")
+    if digits.isascii() and digits.isdigit():
+        return int(text)
+    if digits[:1].isdigit() or digits[:1] == ".":
+        try:
+            return float(text) if "_" not in text else text
+        except ValueError:
+            return text
+    return text
+
+
+def nearest(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:
+    """Return the known names most like `name`, for a message that offers them."""
+    return get_close_matches(name, sorted(set(known)), n=most, cutoff=0.5)
+
+
+def excerpt(text: str, place: Place, message: str, *, width: int = 1) -> Iterator[str]:
+    """Yield the lines that show `place` in `text`, the piece underlined and the message beside it."""
+    lines = text.splitlines()
+    yield f"  --> {place}"
+    if 1 <= place.line <= len(lines):
+        yield f"{place.line:>5} | {lines[place.line - 1]}"
+        yield f"      | {' ' * (place.column - 1)}{'^' * max(1, width)} {message}"
+    else:
+        yield f"      | {message}"

@@ -1,0 +1,406 @@
+"""system.yaml: the one declaration of a system, its environments and its drills, read with places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from tocsin.durations import parse_duration
+from tocsin.source import Document, Place, Route, Unreadable, nearest, read_document, read_text
+
+FILE = "system.yaml"
+
+
+class Kind(StrEnum):
+    """The kinds of artefact that a system may have."""
+
+    PROMETHEUS = "prometheus"
+    RULES = "rules"
+    ALERTMANAGER = "alertmanager"
+    MANIFESTS = "manifests"
+    DASHBOARDS = "dashboards"
+    RUNBOOKS = "runbooks"
+    TESTS = "tests"
+
+
+class Declared(BaseModel):
+    """What every part of system.yaml is: immutable, and nothing in it goes unread."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+def _seconds(value: object) -> object:
+    if isinstance(value, str):
+        return parse_duration(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        raise ValueError("needs a unit, as Prometheus writes durations: 30s, 5m, 1h30m")
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+"""A duration as Prometheus writes it (`5m`), held in seconds; production time, divided by the factor when run."""
+
+
+class Process(Declared):
+    """A process of the system that an environment starts and stops."""
+
+    command: tuple[str, ...] = Field(min_length=1)
+    """Program and arguments. `{python}`, `{port}`, `{NAME.url}` and `{NAME.port}` of other processes are filled in."""
+    directory: str = "."
+    """Working directory, relative to system.yaml."""
+    environment: dict[str, str] = {}
+    """Environment variables, filled in like the command; `{memory_bytes}` and `{cores}` too."""
+    ready: str = "/"
+    """Path that answers 200 once the process can serve."""
+    metrics: str = "/metrics"
+    """Path at which the process exposes its metrics; what a scrape job asks is the business of its own file."""
+    jobs: tuple[str, ...] | None = None
+    """Scrape jobs of which the process is a target; the job of its own name if left out."""
+    memory_bytes: int | None = Field(None, gt=0)
+    cores: float | None = Field(None, gt=0)
+    listening: str | None = None
+    """Regular expression whose group `port` is the real port in the process's log; as uvicorn prints it if left out."""
+
+
+class Endpoint(Declared):
+    """An HTTP address of something that is already running."""
+
+    url: str = Field(pattern=r"^https?://[^\s]+$")
+    credentials: CredentialsFile | None = None
+
+
+class CredentialsFile(Declared):
+    """A file that holds a bearer token, or `user:password`; never the secret itself."""
+
+    file: str
+
+
+class Ceilings(Declared):
+    """What load may never exceed in an environment; a profile that asks for more is refused."""
+
+    users: int = Field(gt=0)
+    requests_per_second: float = Field(gt=0)
+    seconds: float = Field(gt=0)
+
+
+class Environment(Declared):
+    """Where drills happen: processes that we start, or addresses of what already runs."""
+
+    factor: float = Field(1, ge=1)
+    """How many times faster than production the time constants run; 1 where nothing is rewritten."""
+    traffic: Literal["same", "scaled"] = "same"
+    processes: dict[str, Process] = {}
+    exporters: dict[str, Literal["prometheus", "alertmanager", "node_exporter"]] = {}
+    """Scrape jobs whose target is an engine that we start."""
+    prometheus: Endpoint | None = None
+    alertmanager: Endpoint | None = None
+    sink: Endpoint | None = None
+    """Where notifications can be read back; without it the stage is not observable."""
+    addresses: dict[str, str] = {}
+    """Base URL of each service that load is sent to."""
+    hosts: tuple[str, ...] = ()
+    """Hosts that load and faults may touch; any other is refused."""
+    allow_load: bool = False
+    allow_faults: tuple[str, ...] = ()
+    allow_receivers: tuple[str, ...] = ()
+    ceilings: Ceilings | None = None
+
+    @property
+    def ours(self) -> bool:
+        """Whether we start the system ourselves, on fresh stacks."""
+        return bool(self.processes)
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Environment:
+        if self.processes and self.prometheus:
+            raise ValueError("names both processes to start and a Prometheus that already runs; it must be one of them")
+        if not self.processes and not self.prometheus:
+            raise ValueError("names neither processes to start nor the address of a running Prometheus")
+        if self.prometheus and self.factor != 1:
+            raise ValueError("is already running, so nothing can be rewritten: its factor must be 1")
+        return self
+
+
+class Load(Declared):
+    """A Locust profile and how much of it."""
+
+    profile: str
+    """A file of loadprofiles/, without `.py`, of this system or of Tocsin."""
+    target: str
+    """The process or address that the requests go to."""
+    users: int = Field(10, gt=0)
+    options: dict[str, str] = {}
+    """Environment variables for the profile."""
+
+
+class Proof(Declared):
+    """How it is known that a stimulus landed, by other eyes than the alert's own metrics."""
+
+    status: str | None = None
+    """Regular expression of HTTP statuses that the load generator must see ..."""
+    share: float = Field(0.0, ge=0, le=1)
+    """... in at least this share of its requests."""
+    p95_seconds: float | None = None
+    """Response time that the load generator must see at its 95th percentile."""
+    process: str | None = None
+    cpu_cores: float | None = None
+    """Cores that `process` must use, by the kernel's account."""
+    memory_bytes: int | None = None
+    """Resident memory that `process` must reach, by the kernel's account."""
+
+
+class Expectation(Declared):
+    """An alert that must follow the stimulus."""
+
+    alert: str
+    labels: dict[str, str] = {}
+    receivers: tuple[str, ...] = ()
+    outcome: Literal["notified", "inhibited", "muted"] = "notified"
+    within: Seconds | None = None
+    """From injected to notified, at most."""
+    crossed_within: Seconds | None = None
+    """From injected to crossed, at most; else the expression's longest window and two scrapes."""
+    resolved_within: Seconds | None = None
+    """From recovered to resolved, at most; else as for crossing."""
+
+
+class Allowed(Declared):
+    """An alert that may start during a drill without being its subject."""
+
+    alert: str
+    labels: dict[str, str] = {}
+    reason: str = Field(min_length=1)
+
+
+class Drill(Declared):
+    """A stimulus, and the alerts that must follow it."""
+
+    stimulus: dict[str, Any] = Field(min_length=1, max_length=1)
+    """The stimulus's name and its argument."""
+    background: Load | None = None
+    """Load under the thresholds, from before the steady state to the end."""
+    warm_up: Seconds | None = None
+    """How long the background runs before the stimulus; else the longest window of the expected expressions."""
+    hold: Seconds = 0.0
+    """The least time that the stimulus is kept."""
+    expect: tuple[Expectation, ...] = ()
+    allow: tuple[Allowed, ...] = ()
+    proof: Proof | None = None
+    exclusive: Literal["cpu"] | None = None
+    """`cpu`: no other drill runs beside it."""
+    flaps: int = Field(0, ge=0)
+    """Times that an alert may stop firing and start again."""
+
+    @property
+    def stimulus_name(self) -> str:
+        """The stimulus's name."""
+        return next(iter(self.stimulus))
+
+    @property
+    def stimulus_argument(self) -> Any:
+        """The stimulus's argument, as written."""
+        return next(iter(self.stimulus.values()))
+
+
+class Decision(Declared):
+    """What its owner says of a rule whose meaning changes when time is compressed."""
+
+    scale_constant: bool = False
+    threshold: float | None = None
+    because: str | None = None
+    not_drillable: str | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Decision:
+        if sum((self.scale_constant, self.threshold is not None, self.not_drillable is not None)) != 1:
+            raise ValueError("must be exactly one of scale_constant: true, threshold: N, not_drillable: REASON")
+        if self.threshold is not None and not self.because:
+            raise ValueError("changes a threshold without saying why: add `because`")
+        return self
+
+
+class Compression(Declared):
+    """Decisions for rules that are ambiguous under time compression, by alert name or case id."""
+
+    rules: dict[str, Decision] = {}
+
+
+def _finding_key(value: str) -> str:
+    if "@" not in value or "#" not in value.partition("@")[2]:
+        raise ValueError("is not a finding key: CHECK@FILE#SUBJECT")
+    return value
+
+
+class Waiver(Declared):
+    """A finding that its owner accepts until a day; it stays visible."""
+
+    finding: Annotated[str, AfterValidator(_finding_key)]
+    owner: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+    until: Annotated[date, BeforeValidator(lambda v: date.fromisoformat(v) if isinstance(v, str) else v)]
+
+
+class Declaration(Declared):
+    """The whole of system.yaml."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    name: str = Field(min_length=1)
+    artefacts: dict[Kind, tuple[str, ...]] = {}
+    environments: dict[str, Environment] = {}
+    compression: Compression = Compression()
+    drills: dict[str, Drill] = {}
+    routes: tuple[dict[str, Any], ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong in a file of the user's, and where."""
+
+    place: Place
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+class BadSystem(Exception):
+    """A system.yaml that cannot be used; holds every problem found, each at its place."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A system as declared: its folder, its declaration, and where each part of it stands."""
+
+    directory: Path
+    declaration: Declaration
+    document: Document = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The system's name."""
+        return self.declaration.name
+
+    def place(self, *route: str | int) -> Place:
+        """Return where a part of system.yaml stands."""
+        return self.document.key_place(*route)
+
+    def environment(self, name: str | None) -> tuple[str, Environment]:
+        """Return the named environment; the only one if none is named.
+
+        Raises BadSystem if there is no such environment, or a choice and no name.
+        """
+        known = self.declaration.environments
+        if name is None and len(known) == 1:
+            name = next(iter(known))
+        if name is None or name not in known:
+            said = f"has no environment {name!r}" if name else "has several environments and none was named"
+            raise BadSystem((Problem(self.place("environments"), f"{said}; it declares: {_listed(known)}"),))
+        return name, known[name]
+
+
+def load_system(directory: Path) -> System:
+    """Read and validate the system.yaml in `directory` (or that file itself).
+
+    Raises BadSystem with every problem at its place.
+    """
+    path = directory / FILE if directory.is_dir() else directory
+    if not path.is_file():
+        raise BadSystem((Problem(Place(str(path)), f"there is no {FILE} here; name the folder that holds it"),))
+    file = path.name
+    try:
+        document = read_document(read_text(path, str(path)), file)
+    except Unreadable as error:
+        raise BadSystem((Problem(Place(str(path), error.place.line, error.place.column), error.message),)) from error
+    if not isinstance(document.value, dict):
+        raise BadSystem((Problem(Place(str(path)), "is not a mapping; it starts with `schema: 1`"),))
+    try:
+        declaration = Declaration.model_validate(document.value)
+    except ValidationError as error:
+        raise BadSystem(tuple(_problems(error, document, str(path)))) from error
+    system = System(path.parent.resolve(), declaration, document)
+    if problems := tuple(_inconsistencies(system)):
+        raise BadSystem(problems)
+    return system
+
+
+def _problems(error: ValidationError, document: Document, path: str) -> Iterator[Problem]:
+    for detail in error.errors():
+        route: Route = tuple(part for part in detail["loc"] if part != "[key]")
+        place = document.key_place(*route)
+        name = ".".join(map(str, route)) or FILE
+        yield Problem(Place(path, place.line, place.column), f"{name}: {_said(detail, route)}")
+
+
+def _said(detail: Mapping[str, Any], route: Route) -> str:
+    match detail["type"]:
+        case "extra_forbidden":
+            offered = nearest(str(route[-1]), _field_names())
+            meant = f"; did you mean {_listed(offered)}?" if offered else ""
+            return f"is not a field that Tocsin knows{meant}"
+        case "missing":
+            return "is missing"
+        case "value_error":
+            return str(detail["ctx"]["error"])
+        case _:
+            shown = detail.get("input")
+            return (
+                f"{detail['msg'].lower()} (it is {shown!r})" if not isinstance(shown, dict) else detail["msg"].lower()
+            )
+
+
+def _field_names() -> set[str]:
+    """Return every field name of system.yaml, for a message that offers the nearest."""
+    models = (
+        Declaration,
+        Environment,
+        Process,
+        Endpoint,
+        Ceilings,
+        Drill,
+        Expectation,
+        Load,
+        Proof,
+        Allowed,
+        Decision,
+        Waiver,
+        Compression,
+    )
+    return {field.alias or name for model in models for name, field in model.model_fields.items()}
+
+
+def _inconsistencies(system: System) -> Iterator[Problem]:
+    """Yield what is wrong between the parts of a declaration whose parts are each right."""
+    known = {name for env in system.declaration.environments.values() for name in (*env.processes, *env.addresses)}
+    for name, drill in system.declaration.drills.items():
+        loads = {("background", "target"): drill.background} if drill.background else {}
+        for route, load in loads.items():
+            if load.target not in known:
+                place = system.place("drills", name, *route)
+                yield Problem(
+                    place,
+                    f"drill {name} sends load to {load.target!r}, which no environment declares"
+                    f"; declared: {_listed(known)}",
+                )
+        if not drill.expect and not drill.hold:
+            yield Problem(
+                system.place("drills", name),
+                f"drill {name} expects no alert, so it needs `hold`: how long nothing may fire",
+            )
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(sorted(map(str, names))) or "none"
+
+
+Endpoint.model_rebuild()
