@@ -1,0 +1,52 @@
+"""What running processes use at this moment, with all that comes from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import psutil
+
+from tocsin.supervisor.client import Process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeUse:
+    """Sums over processes and their descendants; those that ended are not in it."""
+
+    processes: int
+    rss_bytes: int
+    """Resident sets; pages that are shared count once for each process."""
+    pss_bytes: int | None
+    """Resident sets, each shared page divided among its sharers; None where the kernel does not tell."""
+    cpu_seconds: float
+
+
+def usage(processes: Iterable[Process | int]) -> TreeUse:
+    """Return what the processes (or pids) and their descendants use now."""
+    members: dict[int, psutil.Process] = {}
+    for root in processes:
+        try:
+            top = psutil.Process(root if isinstance(root, int) else root.pid)
+            members |= {each.pid: each for each in (top, *top.children(recursive=True))}
+        except psutil.NoSuchProcess:
+            continue
+    count, rss, cpu = 0, 0, 0.0
+    pss: int | None = 0
+    for member in members.values():
+        try:
+            with member.oneshot():
+                times, memory = member.cpu_times(), member.memory_info()
+                share = _pss(member)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+        count, rss, cpu = count + 1, rss + memory.rss, cpu + times.user + times.system
+        pss = None if pss is None or share is None else pss + share
+    return TreeUse(processes=count, rss_bytes=rss, pss_bytes=pss, cpu_seconds=cpu)
+
+
+def _pss(process: psutil.Process) -> int | None:
+    try:
+        return int(process.memory_full_info().pss)
+    except (AttributeError, psutil.AccessDenied):
+        return None
