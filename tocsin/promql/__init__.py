@@ -1,0 +1,58 @@
+"""PromQL, read with the place of every piece: `parse` gives a tree, the rest reads it."""
+
+from tocsin.promql.analysis import Comparison, comparisons, longest_window, selectors, unwrapped, walk
+from tocsin.promql.nodes import (
+    Aggregation,
+    At,
+    Binary,
+    Call,
+    Duration,
+    Expr,
+    Matcher,
+    Matching,
+    MatrixSelector,
+    Node,
+    NumberLiteral,
+    Paren,
+    PromQLError,
+    Span,
+    StringLiteral,
+    Subquery,
+    Unary,
+    VectorSelector,
+    children,
+)
+from tocsin.promql.parser import parse
+from tocsin.promql.types import COMPARISONS, SETS, type_of
+
+__all__ = [
+    "COMPARISONS",
+    "SETS",
+    "Aggregation",
+    "At",
+    "Binary",
+    "Call",
+    "Comparison",
+    "Duration",
+    "Expr",
+    "Matcher",
+    "Matching",
+    "MatrixSelector",
+    "Node",
+    "NumberLiteral",
+    "Paren",
+    "PromQLError",
+    "Span",
+    "StringLiteral",
+    "Subquery",
+    "Unary",
+    "VectorSelector",
+    "children",
+    "comparisons",
+    "longest_window",
+    "parse",
+    "selectors",
+    "type_of",
+    "unwrapped",
+    "walk",
+]
