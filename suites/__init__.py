@@ -1,0 +1,1 @@
+"""The conformance suites: one folder a marker, each function a question that the plugin asks of every case."""

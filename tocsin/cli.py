@@ -1,0 +1,122 @@
+"""The `tocsin` command. Exit codes: 0 well, 1 something failed, 2 bad input or nothing to do, 10 inconclusive."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from tocsin import __version__
+from tocsin.case import CaseResult
+from tocsin.deadline import DeadlineExceeded, Stopped
+from tocsin.drill.judge import DrillResult
+from tocsin.drill.planning import PlannedDrill, plan_drills
+from tocsin.drill.runs import new_run, point_latest
+from tocsin.report.console import print_drills
+from tocsin.runner import RunRequest, conclude_run, judge_run, perform_run, print_plan
+from tocsin.source import Place, nearest
+from tocsin.supervisor import Trouble
+from tocsin.system import BadSystem, Problem, System, load_system
+from tocsin.verdict import Outcome, worst
+
+FAILED, BAD_INPUT, INCONCLUSIVE, INTERRUPTED = 1, 2, 10, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    console = Console()
+    try:
+        code: int = options.run(options, console)
+    except (BadSystem, Trouble, DeadlineExceeded) as error:
+        Console(stderr=True).print(f"tocsin: {error}", highlight=False, markup=False)
+        return BAD_INPUT
+    except (KeyboardInterrupt, Stopped):
+        Console(stderr=True).print("tocsin: stopped; everything that was started has ended", highlight=False)
+        return INTERRUPTED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tocsin", description="Proves that a system's monitoring works.")
+    parser.add_argument("--version", action="version", version=f"tocsin {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    drill = commands.add_parser("drill", help="perform the drills of a system and judge them")
+    drill.add_argument("system", type=Path, help="folder of the system.yaml")
+    drill.add_argument("names", nargs="*", metavar="DRILL", help="drills to perform; default: all")
+    drill.add_argument("--environment", help="one of the system's environments")
+    drill.add_argument("--reports", type=Path, default=Path("reports"), help="where runs are kept; default: reports/")
+    drill.add_argument("--dry-run", action="store_true", help="print the plan, and stop")
+    drill.set_defaults(run=_drill)
+    rejudge = commands.add_parser("rejudge", help="judge the evidence of an old run again")
+    rejudge.add_argument("folder", type=Path, help="a run's folder, or that of one drill's evidence")
+    rejudge.set_defaults(run=_rejudge)
+    return parser
+
+
+def _drill(options: argparse.Namespace, console: Console) -> int:
+    system = load_system(options.system)
+    environment, _ = system.environment(options.environment)
+    plans = _chosen(system, plan_drills(system, environment), options.names)
+    if options.dry_run:
+        print_plan(console, RunRequest(system, environment, plans, options.reports.resolve(), time.time()))
+        return 0
+    started = time.time()
+    request = RunRequest(system, environment, plans, new_run(options.reports.resolve(), started), started)
+    point_latest(request.folder)
+    print_plan(console, request)
+    perform_run(console, request)
+    results = conclude_run(console, request, ())
+    return _code(results.drills)
+
+
+def _chosen(system: System, plans: tuple[PlannedDrill, ...], names: Sequence[str]) -> tuple[PlannedDrill, ...]:
+    known = {plan.name: plan for plan in plans}
+    for name in names:
+        if name not in known:
+            meant = nearest(name, known)
+            said = f"; did you mean {' or '.join(meant)}?" if meant else f"; there are {', '.join(known) or 'none'}"
+            raise BadSystem((Problem(system.place("drills"), f"there is no drill {name!r}{said}"),))
+    chosen = tuple(known[name] for name in names) if names else plans
+    if not chosen:
+        raise BadSystem((Problem(system.place("drills"), "the system declares no drills: there is nothing to do"),))
+    return chosen
+
+
+def _rejudge(options: argparse.Namespace, console: Console) -> int:
+    folder: Path = options.folder
+    if not folder.is_dir():
+        raise BadSystem((Problem(Place(str(folder)), "is not a folder of evidence"),))
+    drills = judge_run(folder)
+    if not drills:
+        raise BadSystem((Problem(Place(str(folder)), "holds no evidence of any drill"),))
+    print_drills(console, drills, str(folder))
+    return _code(drills)
+
+
+def _code(drills: Sequence[DrillResult]) -> int:
+    match worst(drill.verdict for drill in drills).outcome:
+        case Outcome.FAILED:
+            return FAILED
+        case Outcome.INCONCLUSIVE:
+            return INCONCLUSIVE
+        case _:
+            return 0
+
+
+def cases_of(drills: Sequence[DrillResult], plans: Sequence[PlannedDrill]) -> list[CaseResult]:
+    """Return drills as cases, for a run without pytest."""
+    marked = {plan.name: plan for plan in plans}
+    return [
+        CaseResult(f"{d.name}@{plan.place.file}", plan.marker, d.name, plan.place, d.verdict)
+        for d in drills
+        if (plan := marked.get(d.name))
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

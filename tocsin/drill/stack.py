@@ -1,0 +1,407 @@
+"""A fresh stack: the system's processes, a Prometheus, an Alertmanager and a sink, started for one drill and ended."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import psutil
+
+from tocsin.artefacts.exposition import samples_of
+from tocsin.deadline import DeadlineExceeded, Unmet, wait_until
+from tocsin.drill.guards import COUNTERS
+from tocsin.drill.preparation import Prepared
+from tocsin.drill.profiles import profile_path
+from tocsin.drill.site import ActiveAlert, Facts, Refused
+from tocsin.engines.alertmanager import Alertmanager, AlertmanagerSettings
+from tocsin.engines.locust import Load as LoadRun
+from tocsin.engines.locust import LoadSettings
+from tocsin.engines.node_exporter import start_node_exporter
+from tocsin.engines.prometheus import Prometheus, PrometheusSettings
+from tocsin.engines.promtool import tsdb_dump
+from tocsin.engines.readiness import await_targets
+from tocsin.engines.service import PRINTED_URL, Service, ServiceCommand, start_service
+from tocsin.engines.trouble import EngineTrouble
+from tocsin.evidence import Recording, Series, Target
+from tocsin.sinks.capture import CaptureSink
+from tocsin.supervisor import Kind, ProcessEvent, Supervisor
+from tocsin.system import Load
+
+TARGETS_WITHIN = 15.0
+"""Seconds for every target to be scraped: discovery takes 5 s whatever the factor, a busy machine the rest."""
+LOAD_WITHIN = 30.0
+"""Seconds for a load profile to send its first request; importing Locust takes one or two."""
+
+
+class FreshStack:
+    """A site of our own, from nothing to working monitoring and back to nothing."""
+
+    def __init__(self, prepared: Prepared, recording: Recording, *, name: str, stop: threading.Event) -> None:
+        self.prepared = prepared
+        self.recording = recording
+        self.name = name
+        self.stop = stop
+        self._events: list[dict[str, Any]] = []
+        self._scratch = TemporaryDirectory(prefix=f"tocsin-{name}-", dir=_fast_folder(), ignore_cleanup_errors=True)
+        self._folder = Path(self._scratch.name)
+        self._supervisor: Supervisor | None = None
+        self._services: dict[str, Service] = {}
+        self._loads: dict[str, LoadRun] = {}
+        self._prometheus: Prometheus | None = None
+        self._alertmanager: Alertmanager | None = None
+        self._sink: CaptureSink | None = None
+
+    # -- its life
+
+    def arm(self, tell: Callable[[str], None]) -> None:
+        """Start everything and wait until monitoring works; rules come last, when every target has been scraped.
+
+        An `absent()` would otherwise fire in the first seconds, in which nothing has been scraped yet.
+        """
+        tell("starting")
+        logs = self.recording.folder / "logs"
+        self._supervisor = Supervisor(self.name, logs, self._on_event).__enter__()
+        self._sink = CaptureSink.start(self._supervisor, self._folder / "notifications.jsonl", stop=self.stop)
+        self._alertmanager = Alertmanager.start(
+            self._supervisor,
+            AlertmanagerSettings(
+                config=self._config("alertmanager.rewritten.yml", self.prepared.alertmanager(self._sink.url)),
+                data=self._folder / "alertmanager",
+            ),
+            stop=self.stop,
+        )
+        for name in self.prepared.order:
+            self._services[name] = self._start_process(name)
+        self._prometheus = self._start_prometheus()
+        tell("first scrapes")
+        self._await_targets()
+        tell("arming rules")
+        for name, text in self.prepared.rule_files.items():
+            (self._folder / "rules" / name).write_text(text)
+        self._prometheus.reload(rules=self.prepared.rule_count, stop=self.stop)
+
+    def close(self) -> None:
+        """End every process and remove the scratch folder."""
+        if self._supervisor is not None:
+            self._supervisor.close(seconds=2)
+        for api in (self._prometheus, self._alertmanager):
+            if api is not None:
+                api.api.close()
+        self._scratch.cleanup()
+
+    def _config(self, name: str, text: str) -> Path:
+        """Keep a configuration as evidence, and return the copy that an engine is given."""
+        self.recording.config(name, text)
+        path = self._folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def _start_process(self, name: str, port: int = 0) -> Service:
+        declared = self.prepared.environment.processes[name]
+        known: dict[str, Any] = {"python": sys.executable, "port": port}
+        known |= {f"{n}.url": s.url for n, s in self._services.items()}
+        known |= {f"{n}.port": s.port for n, s in self._services.items()}
+        known |= {"memory_bytes": declared.memory_bytes, "cores": declared.cores}
+        environment = {k: filled(v, known) for k, v in declared.environment.items()}
+        command = ServiceCommand(
+            name=name,
+            argv=tuple(filled(part, known) for part in declared.command),
+            cwd=self.prepared.directory / declared.directory,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+            listens=re.compile(declared.listening) if declared.listening else PRINTED_URL,
+            ready=declared.ready,
+        )
+        return start_service(self._running, command, stop=self.stop)
+
+    def _start_prometheus(self) -> Prometheus:
+        (self._folder / "rules").mkdir()
+        for job in self.prepared.jobs:
+            self._write_targets(job)
+        alertmanager = self._am.url.removeprefix("http://")
+        text = self.prepared.prometheus(
+            {job: str(self._folder / "targets" / f"{job}.json") for job in self.prepared.jobs},
+            alertmanager,
+            [str(self._folder / "rules" / "*.yml")],
+        )
+        for name, rules in self.prepared.rule_files.items():
+            self.recording.config(f"rules/{name}", rules)
+        for name, original in self.prepared.originals.items():
+            self.recording.config(f"original/{name}", original)
+        settings = PrometheusSettings(
+            config=self._config("prometheus.rewritten.yml", text),
+            data=self._folder / "prometheus",
+            flags=[f"--{flag}={value}" for flag, value in self.prepared.flags.items()],
+        )
+        return Prometheus.start(self._running, settings, stop=self.stop)
+
+    def _write_targets(self, job: str, *, gone: bool = False) -> None:
+        """Write a job's file of targets in one rename, so that no half of it is ever discovered."""
+        addresses = [] if gone else [self._address(name) for name in self.prepared.jobs[job]]
+        path = self._folder / "targets" / f"{job}.json"
+        path.parent.mkdir(exist_ok=True)
+        draft = path.with_suffix(".part")
+        draft.write_text(json.dumps([{"targets": addresses}] if addresses else []))
+        draft.replace(path)
+
+    def _address(self, name: str) -> str:
+        if name == "alertmanager":
+            return self._am.url.removeprefix("http://")
+        if name == "node_exporter":
+            if name not in self._services:
+                self._services[name] = start_node_exporter(self._running, cwd=self._folder, stop=self.stop)
+            return self._services[name].url.removeprefix("http://")
+        return self._services[name].url.removeprefix("http://")
+
+    def _await_targets(self) -> None:
+        try:
+            await_targets(
+                self._prom.api,
+                jobs=self.prepared.jobs.keys(),
+                seconds=TARGETS_WITHIN,
+                stop=self.stop,
+                check=self.check,
+            )
+        except EngineTrouble as trouble:
+            if trouble.kind is not Kind.TIMED_OUT:
+                raise
+            raise Refused(list(self._not_scraped())) from trouble
+
+    def _not_scraped(self) -> Iterable[str]:
+        """Say which targets cannot be scraped although their processes are ready."""
+        for target in self._prom.api.targets():
+            job = target["labels"].get("job", "")
+            if target["health"] != "up" and job in self.prepared.jobs:
+                yield self.prepared.not_scraped(job, target["scrapeUrl"], target["lastError"] or "not scraped yet")
+        discovered = {target["labels"].get("job") for target in self._prom.api.targets()}
+        for job in self.prepared.jobs:
+            if job not in discovered:
+                place = self.prepared.job_place(job)
+                yield f"scrape job {job} keeps no target: its relabelling drops them all ({place})"
+
+    # -- what it is
+
+    @property
+    def _running(self) -> Supervisor:
+        if self._supervisor is None:
+            raise EngineTrouble("the stack has not been started", self.name, "arm it first")
+        return self._supervisor
+
+    @property
+    def _prom(self) -> Prometheus:
+        if self._prometheus is None:
+            raise EngineTrouble("Prometheus has not been started", self.name, "arm the stack first")
+        return self._prometheus
+
+    @property
+    def _am(self) -> Alertmanager:
+        if self._alertmanager is None:
+            raise EngineTrouble("Alertmanager has not been started", self.name, "arm the stack first")
+        return self._alertmanager
+
+    def facts(self) -> Facts:
+        """Return the rules and targets as they run here."""
+        targets = tuple(
+            Target(job=job, instance=target["labels"].get("instance", ""), process=process)
+            for target in self._prom.api.targets()
+            if (job := target["labels"].get("job", "")) in self.prepared.jobs
+            for process in self.prepared.jobs[job]
+            if self._address(process) in target["scrapeUrl"]
+        )
+        return self.prepared.facts(targets)
+
+    def now(self) -> float:
+        """Return the machine's clock, which all engines of a stack share."""
+        return time.time()
+
+    def check(self) -> None:
+        """Raise Trouble if a process ended that the drill did not end."""
+        if self._supervisor is not None and not self._supervisor.alive:
+            raise EngineTrouble("the supervisor of the stack is gone", self.name, "something killed it", Kind.EXITED)
+        for line in list(self._events):
+            if line["event"] == "exited" and not line["expected"]:
+                how = f"signal {line['signal']}" if line["signal"] else f"exit code {line['code']}"
+                what = f"{line['process']} ended by {how}, which was not the drill's doing"
+                raise EngineTrouble(what, f"pid {line['pid']}", "the drill cannot tell anything", Kind.EXITED)
+
+    def _on_event(self, event: ProcessEvent) -> None:
+        used = event.usage
+        self._events.append(
+            {
+                "time": event.time,
+                "event": str(event.kind),
+                "process": event.process,
+                "pid": event.pid,
+                "code": event.code,
+                "signal": event.signal,
+                "expected": event.expected,
+                **({"cpu_seconds": used.cpu_seconds, "max_rss_bytes": used.max_rss_bytes} if used else {}),
+            }
+        )
+
+    # -- what it says
+
+    def active_alerts(self) -> Sequence[ActiveAlert]:
+        """Ask Prometheus which alerts are pending or firing."""
+        return [ActiveAlert(alert["labels"], alert["state"]) for alert in self._prom.api.alerts()]
+
+    def alertmanager_alerts(self) -> Sequence[Mapping[str, Any]]:
+        """Ask Alertmanager for its alerts."""
+        return self._am.api.alerts()
+
+    def notifications(self) -> Sequence[Mapping[str, Any]]:
+        """Return what the sink captured so far."""
+        return [asdict(notification) for notification in self._sink.notifications()] if self._sink else []
+
+    def received(self) -> Sequence[Mapping[str, Any]]:
+        """Return Alertmanager's log, an alert a line."""
+        if self._alertmanager is None:
+            return []
+        return [
+            {
+                "time": event.time,
+                "event": str(event.kind),
+                "alert": alert.name,
+                "fingerprint": alert.fingerprint,
+                "state": alert.state,
+                "receiver": event.receiver,
+            }
+            for event in self._alertmanager.events()
+            for alert in event.alerts
+        ]
+
+    def usage(self) -> Sequence[Mapping[str, Any]]:
+        """Return what each process of the system uses, by the kernel's account."""
+        found = []
+        for name, service in list(self._services.items()):
+            with suppress(psutil.Error):
+                process = psutil.Process(service.process.pid)
+                times = process.cpu_times()
+                used = {"rss_bytes": process.memory_info().rss, "cpu_seconds": times.user + times.system}
+                found.append({"process": name, "pid": service.process.pid, **used})
+        return found
+
+    def process_events(self) -> Sequence[Mapping[str, Any]]:
+        """Return what happened to every process."""
+        return list(self._events)
+
+    def load_lines(self) -> Sequence[Mapping[str, Any]]:
+        """Return what the load profiles wrote, each line with its part."""
+        return [{**line, "part": part} for part, load in self._loads.items() for line in load.lines()]
+
+    def engine_counters(self) -> Sequence[Series]:
+        """Scrape the engines' own counters."""
+        found = []
+        for engine, api in (("prometheus", self._prom.api), ("alertmanager", self._am.api)):
+            now = self.now()
+            for labels, value in samples_of(api.metrics()):
+                if labels["__name__"] in COUNTERS or labels["__name__"] == "process_start_time_seconds":
+                    found.append(Series({**labels, "engine": engine}, ((now, value),)))
+        return found
+
+    def raw_series(self, names: Sequence[str], since: float, until: float) -> Sequence[Series]:
+        """Return raw samples from the API, and the stale markers, which it hides, from the database itself."""
+        selector = '{__name__=~"' + "|".join(map(re.escape, names)).replace("\\", "\\\\") + '"}'
+        found = self._prom.api.raw_samples(selector, start=since, end=until)
+        unseen: dict[tuple[tuple[str, str], ...], set[float]] = {}
+        for dumped in tsdb_dump(self._folder / "prometheus", selector, start=since, end=until):
+            if math.isnan(dumped.value):
+                unseen.setdefault(tuple(sorted(dumped.labels.items())), set()).add(dumped.time)
+        result = []
+        for series in found:
+            key = tuple(sorted(series.labels.items()))
+            seen = {round(t, 3) for t, _ in series.samples}
+            stale = sorted(t for t in unseen.pop(key, set()) if round(t, 3) not in seen)
+            result.append(Series(series.labels, tuple((p.time, p.value) for p in series.samples), tuple(stale)))
+        return result
+
+    def evaluate(self, expression: str, since: float, until: float, step: float) -> Sequence[Series]:
+        """Evaluate an expression at every step."""
+        found = self._prom.api.query_range(expression, start=since, end=until, step=step)
+        return [Series(s.labels, tuple((p.time, p.value) for p in s.samples)) for s in found]
+
+    def metric_names(self) -> Sequence[str]:
+        """Return the names of all metrics."""
+        return [str(name) for name in self._prom.api.json("/api/v1/label/__name__/values")["data"]]
+
+    # -- what can be done to it
+
+    def kill(self, process: str) -> float:
+        """Kill a process of the system."""
+        service = self._services.get(process)
+        if service is None:
+            raise EngineTrouble(f"there is no process {process}", self.name, f"it has {', '.join(self._services)}")
+        return service.kill().time
+
+    def revive(self, process: str) -> float:
+        """Start it again on the port that it had."""
+        service = self._services[process]
+        if service.process.exited is not None:
+            self._services[process] = self._start_process(process, port=service.port)
+        return self.now()
+
+    def remove_target(self, job: str) -> float:
+        """Take the targets out of the job's discovery file."""
+        if job not in self.prepared.jobs:
+            raise EngineTrouble(f"there is no scrape job {job}", self.name, f"it has {', '.join(self.prepared.jobs)}")
+        self._write_targets(job, gone=True)
+        return self.now()
+
+    def restore_target(self, job: str) -> float:
+        """Put them back."""
+        self._write_targets(job)
+        return self.now()
+
+    def start_load(self, part: str, load: Load) -> float:
+        """Start a profile; return when it sent its first request."""
+        settings = LoadSettings(
+            name=f"load-{part}",
+            profile=profile_path(self.prepared.directory, load.profile),
+            host=self._services[load.target].url,
+            load_log=self._folder / f"load-{part}.jsonl",
+            env={**os.environ, "LOAD_USERS": str(load.users), **load.options},
+        )
+        running = LoadRun.start(self._running, settings)
+        self._loads[part] = running
+
+        def first() -> float | Unmet:
+            running.check_running()
+            self.check()
+            told = (line["time"] for line in running.lines() if line.get("event") == "first_request")
+            return next(told, None) or Unmet("it has sent no request yet")
+
+        what = f"load profile {load.profile} did not start"
+        try:
+            return wait_until(first, seconds=LOAD_WITHIN, what=what, stop=self.stop)
+        except DeadlineExceeded as error:
+            raise EngineTrouble(what, str(settings.profile), error.reason, Kind.TIMED_OUT) from error
+
+    def stop_load(self, part: str) -> float:
+        """Stop it, if it runs."""
+        load = self._loads.get(part)
+        if load is not None:
+            load.stop()
+        return self.now()
+
+
+def filled(text: str, known: Mapping[str, Any]) -> str:
+    """Fill `{name}` in a declared text with what is known by that name; other braces stay as they are."""
+    return re.sub(
+        r"\{([a-z_][a-z0-9_.-]*)\}", lambda m: str(known[m[1]]) if known.get(m[1]) is not None else m[0], text
+    )
+
+
+def _fast_folder() -> str | None:
+    """Return the memory file system where there is one: databases that live for seconds need no disk."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 a folder of our own is made in it

@@ -1,0 +1,47 @@
+"""The plan: which questions a system raises, and the answers to those that need no effect but reading its files."""
+
+from __future__ import annotations
+
+from tocsin.artefacts.files import Artefacts, read_artefacts
+from tocsin.artefacts.rules import case_ids, read_groups
+from tocsin.case import CaseResult
+from tocsin.source import Place, Unreadable
+from tocsin.system import Kind, System
+from tocsin.verdict import PASSED, failed
+
+
+def artefact_result(system: System, kind: Kind) -> CaseResult | None:
+    """Tell whether every file of a kind can be read; None if the system has none of that kind."""
+    artefacts = read_artefacts(system)
+    globs = system.declaration.artefacts.get(kind, ())
+    if not artefacts.has(kind) and not globs:
+        return None
+    files = set(artefacts.files.get(kind, ()))
+    problems = [p for p in artefacts.unreadable if p.place.file in files or _is_glob_of(system, p.place, kind)]
+    place = problems[0].place if problems else system.place("artefacts", kind)
+    verdict = failed("\n".join(map(str, problems))) if problems else PASSED
+    return CaseResult(f"every-file-is-readable@{kind}", "static", str(kind), place, verdict)
+
+
+def _is_glob_of(system: System, place: Place, kind: Kind) -> bool:
+    globs = system.declaration.artefacts.get(kind, ())
+    return place in {system.place("artefacts", kind, i) for i in range(len(globs))}
+
+
+def alerts(artefacts: Artefacts) -> list[tuple[str, str, str, str, int]]:
+    """Return id, name, group, file and line of every alerting rule of a system."""
+    found = []
+    for document in artefacts.documents.get(Kind.RULES, ()):
+        try:
+            groups = read_groups(document)
+        except Unreadable:
+            continue
+        rules = [rule for group in groups for rule in group.rules]
+        for case, rule in case_ids(rules).items():
+            found.append((case, rule.name, rule.group, rule.file, rule.place.line))
+    return found
+
+
+def read(system: System) -> Artefacts:
+    """Read a system's artefacts."""
+    return read_artefacts(system)

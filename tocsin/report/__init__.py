@@ -1,0 +1,1 @@
+"""Reports: pure renderers of results and evidence, one module each."""

@@ -1,0 +1,56 @@
+"""The closing table of a run, for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tocsin.drill.judge import DrillResult
+from tocsin.verdict import Outcome
+
+STYLES = {
+    Outcome.PASSED: "green",
+    Outcome.WAIVED: "yellow",
+    Outcome.INCONCLUSIVE: "magenta",
+    Outcome.FAILED: "bold red",
+}
+
+
+def print_drills(console: Console, drills: Iterable[DrillResult], report: str) -> None:
+    """Print a line for each expected alert of each drill, then every reason in full, then where the report is."""
+    shown = sorted(drills, key=lambda d: d.name)
+    table = Table(title="Fire drill", title_justify="left", header_style="bold", pad_edge=False)
+    for title in ("drill", "alert", "receiver", "crossed → notified", "least", "budget", "verdict"):
+        table.add_column(title, justify="right" if title in ("crossed → notified", "least", "budget") else "left")
+    for drill in shown:
+        verdict = Text(str(drill.verdict.outcome), style=STYLES[drill.verdict.outcome])
+        rows = list(_rows(drill)) or [("nothing may fire", "", "", "", "")]
+        for i, row in enumerate(rows):
+            table.add_row(drill.name if i == 0 else "", *row, verdict if i == 0 else "")
+    console.print(table)
+    for drill in shown:
+        if drill.verdict.reason:
+            console.print(Text(f"{drill.verdict.outcome} {drill.name}", style=STYLES[drill.verdict.outcome]))
+            for line in drill.verdict.reason.splitlines():
+                console.print(f"  {line}", highlight=False, markup=False)
+    console.print(f"report: {report}", highlight=False)
+
+
+def _rows(drill: DrillResult) -> Iterable[tuple[str, str, str, str, str]]:
+    for e in drill.expected:
+        severity = e.expected.labels.get("severity", "")
+        receiver = ", ".join(e.receivers) or ("" if e.expected.outcome == "notified" else e.expected.outcome)
+        yield (
+            f"{e.expected.alert} {severity}".strip(),
+            receiver,
+            _seconds(e.took_seconds),
+            _seconds(e.minimum_seconds),
+            _seconds(sum(e.budget.values()) if e.budget and e.expected.outcome == "notified" else None),
+        )
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f} s"

@@ -1,0 +1,80 @@
+"""The live view of drills: on a terminal a table that moves, elsewhere a line for each new stage."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from tocsin.drill.perform import Progress
+from tocsin.drill.planning import PlannedDrill
+
+EVERY = 4
+"""Refreshes in a second."""
+
+
+class LiveView:
+    """Shows what drills are doing; `tell` may be called from any thread."""
+
+    def __init__(self, plans: Iterable[PlannedDrill], console: Console, started: float) -> None:
+        self._names = [plan.name for plan in plans]
+        self._console = console
+        self._started = started
+        self._states: dict[str, Progress] = {}
+        self._begun: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._live = Live(get_renderable=self._table, console=console, refresh_per_second=EVERY, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def tell(self, progress: Progress) -> None:
+        """Take in what a drill does now."""
+        with self._lock:
+            before = self._states.get(progress.drill)
+            self._begun.setdefault(progress.drill, progress.time)
+            if before and before.stage == progress.stage:
+                return
+            self._states[progress.drill] = progress
+        if not self._console.is_terminal:
+            elapsed = progress.time - self._started
+            self._console.print(f"{elapsed:7.1f} s  {progress.drill:<22} {progress.stage}", highlight=False)
+
+    def _table(self) -> Table:
+        now = time.time()
+        table = Table(box=None, pad_edge=False, title=f"{now - self._started:.0f} s", title_justify="left")
+        for title in ("drill", "stage", "elapsed", "budget"):
+            table.add_column(title, justify="right" if title == "elapsed" else "left", no_wrap=True)
+        with self._lock:
+            states = dict(self._states)
+        for name in self._names:
+            state = states.get(name)
+            if state is None:
+                table.add_row(Text(name, style="dim"), Text("waiting", style="dim"), "", "")
+                continue
+            style = "green" if state.stage == "done" else "red" if "firing" in state.stage else ""
+            elapsed = "" if state.stage == "done" else f"{now - self._begun[name]:.1f} s"
+            table.add_row(name, Text(state.stage, style=style), elapsed, _bar(state, now))
+        return table
+
+
+def _bar(state: Progress, now: float) -> ProgressBar | str:
+    if state.until is None or state.until <= state.time:
+        return ""
+    return ProgressBar(total=state.until - state.time, completed=min(now, state.until) - state.time, width=24)

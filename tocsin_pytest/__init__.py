@@ -1,0 +1,25 @@
+"""The pytest plugin: the only place where the library meets pytest. It translates, and knows nothing of the domain."""
+
+from tocsin_pytest.collecting import pytest_collection_modifyitems, pytest_generate_tests
+from tocsin_pytest.options import pytest_addoption, pytest_configure
+from tocsin_pytest.performing import (
+    pytest_collection_finish,
+    pytest_configure_node,
+    pytest_xdist_node_collection_finished,
+)
+from tocsin_pytest.settling import artefact_case, faults_drill, load_drill, settle, settle_drill
+
+__all__ = [
+    "artefact_case",
+    "faults_drill",
+    "load_drill",
+    "pytest_addoption",
+    "pytest_collection_finish",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_configure_node",
+    "pytest_generate_tests",
+    "pytest_xdist_node_collection_finished",
+    "settle",
+    "settle_drill",
+]

@@ -1,0 +1,74 @@
+"""Performing: the drills of the selected items, once, in the controller, before any item is judged."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tocsin.runner import RunRequest, perform_run, print_plan
+from tocsin.supervisor import Trouble
+from tocsin.system import BadSystem
+from tocsin_pytest.options import SESSION
+
+PERFORMED = pytest.StashKey[bool]()
+ITEM = re.compile(r"suites/(?:load|faults)/[^\[]*\[(?P<drill>.+)\]$")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Perform the selected drills in a run without workers."""
+    if not hasattr(session.config, "workerinput"):
+        _perform(session.config, [item.nodeid for item in session.items])
+
+
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker which run it belongs to."""
+    session: RunRequest | None = node.config.stash.get(SESSION, None)
+    if session is not None:
+        node.workerinput["tocsin_run"] = str(session.folder)
+        node.workerinput["tocsin_started"] = session.started
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: Iterable[str]) -> None:
+    """Perform the selected drills when the first worker has collected; all collect the same."""
+    _perform(node.config, list(ids))
+
+
+def _perform(config: pytest.Config, ids: Iterable[str]) -> None:
+    session = config.stash.get(SESSION, None)
+    if session is None or config.stash.get(PERFORMED, False) or config.getoption("collectonly"):
+        return
+    config.stash[PERFORMED] = True
+    wanted = {match["drill"] for nodeid in ids if (match := ITEM.search(nodeid))}
+    plans = tuple(plan for plan in session.plans if plan.name in wanted)
+    if not plans:
+        return
+    with _uncaptured(config):
+        console = Console(stderr=False)
+        request = replace(session, plans=plans)
+        try:
+            print_plan(console, request)
+            if config.getoption("dry_run"):
+                pytest.exit("--dry-run: nothing was done", returncode=0)
+            perform_run(console, request)
+        except BadSystem as error:
+            raise pytest.UsageError(str(error)) from error
+        except Trouble as trouble:
+            raise pytest.UsageError(str(trouble)) from trouble
+
+
+@contextmanager
+def _uncaptured(config: pytest.Config) -> Iterator[None]:
+    """Let the live view reach the terminal."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    if capture is None:
+        yield
+        return
+    with capture.global_and_fixture_disabled():
+        yield

@@ -1,0 +1,64 @@
+"""Reporting: cases are gathered in the controller, written when the session ends, and make its exit code."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tocsin.case import CaseResult
+from tocsin.finding import Severity
+from tocsin.runner import RunRequest, conclude_run
+from tocsin.source import Place
+from tocsin.verdict import Outcome, Verdict
+
+INCONCLUSIVE = 10
+"""Exit code: nothing failed, and something stayed unproven."""
+PROPERTY = "tocsin"
+"""The name under which an item carries its case to the controller."""
+
+
+class Reporting:
+    """What a session's items told, and the reports and the exit code that follow from it."""
+
+    def __init__(self, request: RunRequest) -> None:
+        self.request = request
+        self.cases: dict[str, CaseResult] = {}
+        self.outcomes: dict[str, set[str]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Gather the case that an item carries; under xdist it comes from the workers."""
+        self.outcomes.setdefault(report.nodeid, set()).add(report.outcome)
+        for name, value in report.user_properties:
+            if name == PROPERTY:
+                self.cases[report.nodeid] = _case(json.loads(str(value)))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Set the exit code: 10 if only proof is missing, 5 if all that was selected was lacking."""
+        failed = {nodeid for nodeid, outcomes in self.outcomes.items() if "failed" in outcomes}
+        unproven = {nodeid for nodeid, case in self.cases.items() if case.verdict.outcome is Outcome.INCONCLUSIVE}
+        if session.exitstatus == pytest.ExitCode.TESTS_FAILED and failed and failed <= unproven:
+            session.exitstatus = INCONCLUSIVE
+        if session.exitstatus == pytest.ExitCode.OK and self.outcomes and not self._answered():
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+
+    def _answered(self) -> bool:
+        """Tell whether any item gave an answer, and was not skipped for want of something to ask."""
+        skipped = {nodeid for nodeid, outcomes in self.outcomes.items() if "skipped" in outcomes}
+        waived = {nodeid for nodeid, case in self.cases.items() if case.verdict.outcome is Outcome.WAIVED}
+        return bool(self.outcomes.keys() - skipped | waived)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Write the reports of the run and print the closing table."""
+        if self.outcomes:
+            terminalreporter.ensure_newline()
+            conclude_run(Console(), self.request, tuple(self.cases.values()))
+
+
+def _case(plain: dict[str, Any]) -> CaseResult:
+    verdict = Verdict(Outcome(plain["verdict"]["outcome"]), plain["verdict"]["reason"])
+    known = {**plain, "verdict": verdict, "place": Place(**plain["place"]), "severity": Severity(plain["severity"])}
+    return CaseResult(**known)
