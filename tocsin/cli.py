@@ -16,7 +16,7 @@ from tocsin.deadline import DeadlineExceeded, Stopped
 from tocsin.drill.judge import DrillResult
 from tocsin.drill.planning import PlannedDrill, plan_drills
 from tocsin.drill.runs import new_run, point_latest
-from tocsin.report.console import print_drills
+from tocsin.report.console import print_drills, run_console
 from tocsin.runner import RunRequest, conclude_run, judge_run, perform_run, print_plan
 from tocsin.source import Place, nearest
 from tocsin.supervisor import Trouble
@@ -29,7 +29,7 @@ FAILED, BAD_INPUT, INCONCLUSIVE, INTERRUPTED = 1, 2, 10, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = _parser().parse_args(arguments)
-    console = Console()
+    console = run_console()
     try:
         code: int = options.run(options, console)
     except (BadSystem, Trouble, DeadlineExceeded) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -97,11 +98,18 @@ def conclude_run(console: Console, request: RunRequest, cases: Sequence[CaseResu
         cases=cases,
         alerts=[AlertFacts(*facts) for facts in alerts(read(request.system))],
         drills=drills,
+        resources=_resources(request.folder),
     )
     write_results(request.folder, results)
     if drills:
         print_drills(console, drills, _shown(request.folder / "report.html"))
     return results
+
+
+def _resources(folder: Path) -> dict[str, float]:
+    """Return what the run used, as the scheduler wrote it down; nothing if no drill was performed."""
+    path = folder / RUN
+    return dict(json.loads(path.read_text())["resources"]) if path.is_file() else {}
 
 
 def _engines(drills: Sequence[DrillResult]) -> dict[str, str]:

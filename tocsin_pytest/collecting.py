@@ -20,7 +20,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     cases: dict[str, Callable[[RunRequest], Iterator[object]]] = {
         "load_drill": lambda s: _drills(s, "load"),
         "faults_drill": lambda s: _drills(s, "faults"),
-        "artefact_case": _artefacts,
+        "artefact_case": lambda _: _artefacts(),
     }
     for argument in cases.keys() & set(metafunc.fixturenames):
         if session is None:
@@ -37,7 +37,7 @@ def _drills(session: RunRequest, marker: str) -> Iterator[object]:
         yield _lacking(f"{session.system.name} ({where}) declares no {marker} drills", f"no-{marker}-drills")
 
 
-def _artefacts(session: RunRequest) -> Iterator[object]:
+def _artefacts() -> Iterator[object]:
     for kind in Kind:
         yield pytest.param(kind, id=str(kind))
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from rich.console import Console
 
+from tocsin.report.console import run_console
 from tocsin.runner import RunRequest, perform_run, print_plan
 from tocsin.supervisor import Trouble
 from tocsin.system import BadSystem
@@ -50,7 +50,7 @@ def _perform(config: pytest.Config, ids: Iterable[str]) -> None:
     if not plans:
         return
     with _uncaptured(config):
-        console = Console(stderr=False)
+        console = run_console()
         request = replace(session, plans=plans)
         try:
             print_plan(console, request)

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from tocsin.case import CaseResult
 from tocsin.finding import Severity
+from tocsin.report.console import run_console
 from tocsin.runner import RunRequest, conclude_run
 from tocsin.source import Place
 from tocsin.verdict import Outcome, Verdict
@@ -55,7 +55,7 @@ class Reporting:
         """Write the reports of the run and print the closing table."""
         if self.outcomes:
             terminalreporter.ensure_newline()
-            conclude_run(Console(), self.request, tuple(self.cases.values()))
+            conclude_run(run_console(), self.request, tuple(self.cases.values()))
 
 
 def _case(plain: dict[str, Any]) -> CaseResult:

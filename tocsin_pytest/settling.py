@@ -118,4 +118,4 @@ def _show(result: DrillResult, evidence: Evidence) -> None:
                 with allure.step(f"{stage}: {shown}"):
                     pass
     for path in sorted(evidence.folder.glob("*.json*")):
-        allure.attach.file(str(path), name=path.name, attachment_type=allure.attachment_type.TEXT)
+        allure.attach.file(str(path), name=path.name, attachment_type=allure.attachment_type.TEXT)  # type: ignore[no-untyped-call]

@@ -6,18 +6,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from tocsin.artefacts.alertmanager import RouteNode, Routing, read_routing
 from tocsin.artefacts.files import Artefacts, read_artefacts
 from tocsin.artefacts.rules import Rule, case_ids, read_groups
 from tocsin.artefacts.scrape import Scraping, read_scraping
-from tocsin.compression import alertmanager as compressed_alertmanager
-from tocsin.compression import prometheus as compressed_prometheus
-from tocsin.compression import rules as compressed_rules
+from tocsin.compression.alertmanager import compress_alertmanager
 from tocsin.compression.flags import compress_flags
+from tocsin.compression.prometheus import CompressedPrometheus, compress_prometheus
+from tocsin.compression.rules import Handling, compress_rules, recorded_in
+from tocsin.compression.written import yaml_text
 from tocsin.drill.site import Facts
 from tocsin.durations import format_duration
 from tocsin.engines.binaries import Engine, find_engines, version
@@ -59,19 +57,19 @@ class Prepared:
 
     def alertmanager(self, sink_url: str) -> str:
         """Return the Alertmanager configuration, rewritten to tell the sink."""
-        value = compressed_alertmanager.compress_alertmanager(self.alertmanager_document.value, self.factor, sink_url)
-        return _yaml(value)
+        return yaml_text(compress_alertmanager(self.alertmanager_document.value, self.factor, sink_url))
 
-    def prometheus(self, targets: Mapping[str, str], alertmanager: str, rule_files: Sequence[str]) -> str:
+    def prometheus(
+        self, target_files: Mapping[str, str], alertmanager: str, rule_files: Sequence[str]
+    ) -> CompressedPrometheus:
         """Return the Prometheus configuration, rewritten to discover targets from the given file of each job."""
-        rewritten = compressed_prometheus.compress_prometheus(
+        return compress_prometheus(
             self.prometheus_document.value,
             self.factor,
-            targets=targets,
+            target_files=target_files,
             alertmanager=alertmanager,
             rule_files=rule_files,
         )
-        return _yaml(rewritten.value)
 
     def facts(self, targets: tuple[Target, ...]) -> Facts:
         """Return what is known of a stack that has those targets."""
@@ -120,7 +118,7 @@ def prepare(system: System, environment: str) -> Prepared:
     alertmanager = _the_one(system, artefacts, Kind.ALERTMANAGER)
     try:
         scraping, routing = read_scraping(prometheus), read_routing(alertmanager)
-        rules = _Rules.read(system, artefacts, scraping, declared.factor)
+        rules = _read_rules(system, artefacts, scraping, declared)
     except Unreadable as error:
         raise BadSystem((Problem(error.place, error.message),)) from error
     engines = find_engines()
@@ -133,7 +131,7 @@ def prepare(system: System, environment: str) -> Prepared:
         rule_count=rules.count,
         rules=tuple(rules.facts),
         left_out=tuple(rules.left_out),
-        flags=compress_flags({}, declared.factor),
+        flags=compress_flags(declared.factor),
         originals={
             d.file: (system.directory / d.file).read_text(encoding="utf-8-sig")
             for d in (prometheus, alertmanager, *artefacts.documents[Kind.RULES])
@@ -214,41 +212,56 @@ class _Rules:
     facts: list[RuleFacts] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
-    @classmethod
-    def read(cls, system: System, artefacts: Artefacts, scraping: Scraping, factor: float) -> _Rules:
-        rules = cls()
-        for document in artefacts.documents[Kind.RULES]:
-            rules.add(document, system, scraping, factor)
-        return rules
 
-    def add(self, document: Document, system: System, scraping: Scraping, factor: float) -> None:
-        """Take in one rule file."""
-        decisions = system.declaration.compression.rules
-        compressed = compressed_rules.compress_rules(document, factor, decisions)
-        name = document.file.replace("/", "_")
-        self.files[name] = _yaml(compressed.value)
-        rewritten = Document(document.file, compressed.value, document.places, document.keys)
-        groups = read_groups(rewritten)
-        self.count += sum(len(group.rules) for group in groups)
-        production = {case: rule for case, rule in case_ids(r for g in read_groups(document) for r in g.rules).items()}
-        left = {out.id: out for out in compressed.left_out}
-        for case, rule in production.items():
-            if case in left:
-                self.left_out.append(
-                    LeftOut(id=case, name=rule.name, file=rule.file, line=rule.place.line, reason=left[case].reason)
-                )
+def _read_rules(system: System, artefacts: Artefacts, scraping: Scraping, declared: Environment) -> _Rules:
+    """Rewrite every rule file; what one leaves out is left out of the readers in the files after it too."""
+    documents = artefacts.documents[Kind.RULES]
+    recorded = recorded_in(documents)
+    gone: dict[str, Handling] = {}
+    rules = _Rules()
+    for document in documents:
+        compressed = compress_rules(
+            document,
+            declared.factor,
+            system.declaration.compression.rules,
+            traffic=declared.traffic,
+            recorded=recorded,
+            left_out=gone,
+        )
+        rules.files[document.file.replace("/", "_")] = yaml_text(compressed.value)
+        groups = read_groups(Document(document.file, compressed.value, document.places, document.keys))
+        rules.count += sum(len(group.rules) for group in groups)
+        running = case_ids(rule for group in groups for rule in group.rules)
+        intervals = {group.name: group.interval_seconds for group in groups}
+        for handled in compressed.rules:
+            rule = handled.rule
+            if handled.handling is not Handling.COMPRESSED:
+                gone[rule.name] = handled.handling
+                out = {"id": handled.case, "name": rule.name, "file": rule.file, "line": rule.place.line}
+                rules.left_out.append(LeftOut(**out, reason=f"{handled.handling}: {handled.reason}"))
+            elif rule.alerting:
+                interval = intervals[rule.group] or scraping.evaluation_seconds / declared.factor
+                pair = _Pair(handled.case, rule, running[handled.case])
+                rules.facts.append(_facts(pair, scraping, declared.factor, interval))
+    return rules
 
 
-def _yaml(value: Any) -> str:
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=1000)
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A rule as its owner wrote it, and as it runs."""
+
+    case: str
+    written: Rule
+    running: Rule
 
 
-def _facts(case: str, rule: Rule, running: Rule, scraping: Scraping, factor: float, interval: float) -> RuleFacts:
+def _facts(pair: _Pair, scraping: Scraping, factor: float, interval: float) -> RuleFacts:
+    rule, running = pair.written, pair.running
     expression = parse(running.expression)
     found = selectors(expression)
     jobs = [m.value for s in found for m in s.matchers if m.name == "job" and m.op == "="]
     return RuleFacts(
-        id=case,
+        id=pair.case,
         name=rule.name,
         group=rule.group,
         file=rule.file,

@@ -20,8 +20,8 @@ from tocsin.supervisor import usage
 
 ACTIVE = 3
 """Drills between steady state and recovery at once; what two cores bear (three were measured to)."""
-WARMING = 2
-"""Further sites that start meanwhile: starting is waiting, mostly."""
+WARMING = 1
+"""Further sites that start meanwhile: starting is waiting, mostly, but a site takes 200 MB."""
 EVERY = 1.0
 """Seconds between two looks at what the whole run uses."""
 

@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 
 from tocsin.artefacts.exposition import samples_of
+from tocsin.compression.written import yaml_text
 from tocsin.deadline import DeadlineExceeded, Unmet, wait_until
 from tocsin.drill.guards import COUNTERS
 from tocsin.drill.preparation import Prepared
@@ -61,6 +62,7 @@ class FreshStack:
         self._prometheus: Prometheus | None = None
         self._alertmanager: Alertmanager | None = None
         self._sink: CaptureSink | None = None
+        self._target_labels: Mapping[str, Mapping[str, str]] = {}
 
     # -- its life
 
@@ -127,20 +129,20 @@ class FreshStack:
 
     def _start_prometheus(self) -> Prometheus:
         (self._folder / "rules").mkdir()
-        for job in self.prepared.jobs:
-            self._write_targets(job)
-        alertmanager = self._am.url.removeprefix("http://")
-        text = self.prepared.prometheus(
+        rewritten = self.prepared.prometheus(
             {job: str(self._folder / "targets" / f"{job}.json") for job in self.prepared.jobs},
-            alertmanager,
+            self._am.url.removeprefix("http://"),
             [str(self._folder / "rules" / "*.yml")],
         )
+        self._target_labels = rewritten.static_labels
+        for job in self.prepared.jobs:
+            self._write_targets(job)
         for name, rules in self.prepared.rule_files.items():
             self.recording.config(f"rules/{name}", rules)
         for name, original in self.prepared.originals.items():
             self.recording.config(f"original/{name}", original)
         settings = PrometheusSettings(
-            config=self._config("prometheus.rewritten.yml", text),
+            config=self._config("prometheus.rewritten.yml", yaml_text(rewritten.value)),
             data=self._folder / "prometheus",
             flags=[f"--{flag}={value}" for flag, value in self.prepared.flags.items()],
         )
@@ -152,7 +154,8 @@ class FreshStack:
         path = self._folder / "targets" / f"{job}.json"
         path.parent.mkdir(exist_ok=True)
         draft = path.with_suffix(".part")
-        draft.write_text(json.dumps([{"targets": addresses}] if addresses else []))
+        group = {"targets": addresses, "labels": dict(self._target_labels.get(job, {}))}
+        draft.write_text(json.dumps([group] if addresses else []))
         draft.replace(path)
 
     def _address(self, name: str) -> str:
@@ -295,6 +298,18 @@ class FreshStack:
     def process_events(self) -> Sequence[Mapping[str, Any]]:
         """Return what happened to every process."""
         return list(self._events)
+
+    @property
+    def marker(self) -> str:
+        """What every process of this stack carries in its environment."""
+        return self._supervisor.marker if self._supervisor else ""
+
+    def process_ids(self) -> Mapping[str, int]:
+        """Return the pid of everything that runs for this stack, its supervisor included."""
+        if self._supervisor is None:
+            return {}
+        running = {p.name: p.pid for p in self._supervisor.processes if p.exited is None}
+        return {**running, "supervisor": self._supervisor.pid}
 
     def load_lines(self) -> Sequence[Mapping[str, Any]]:
         """Return what the load profiles wrote, each line with its part."""

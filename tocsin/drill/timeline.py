@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tocsin.artefacts.alertmanager import Matcher
-from tocsin.evidence import Evidence, ExpectedAlert, Manifest, Notification, RuleFacts, Selected, Series
+from tocsin.evidence import Evidence, ExpectedAlert, Manifest, Notification, RuleFacts, Sample, Selected, Series
 
 STEP = 0.01
 """Seconds between two evaluations of an expression in the evidence."""
@@ -210,14 +211,36 @@ def _timestamps(series: Series) -> Iterable[float]:
 
 
 def scrape_end(evidence: Evidence, rule: RuleFacts, crossed: float) -> float:
-    """Return when the scrape that carried the sample of `crossed` was over: its start and its duration."""
+    """Return when the sample of `crossed` could be seen: its timestamp is the scrape's start, it is stored at its end.
+
+    A target that leaves service discovery has no scrape: Prometheus stamps its stale markers with the time at which
+    the next one would have been, and writes them one interval and a tenth later, in case the target comes back
+    (scrape/scrape.go, endOfRunStaleness).
+    """
     for selector in rule.selectors:
         for series in selected(evidence, selector):
-            times = [t for t, _ in series.samples]
-            at = bisect_left(times, crossed - ROUNDING)
-            if at < len(times) and abs(times[at] - crossed) <= ROUNDING:
+            if _near(series.samples, crossed):
+                return crossed + _scrape_duration(evidence, series, crossed)
+            if any(abs(t - crossed) <= ROUNDING for t in series.stale):
+                if _left_discovery(evidence, series, crossed):
+                    return crossed + 1.1 * rule.scrape_seconds
                 return crossed + _scrape_duration(evidence, series, crossed)
     return crossed
+
+
+def _near(samples: Sequence[Sample], moment: float) -> bool:
+    at = bisect_left(samples, (moment - ROUNDING, -math.inf))
+    return at < len(samples) and abs(samples[at][0] - moment) <= ROUNDING
+
+
+def _left_discovery(evidence: Evidence, series: Series, moment: float) -> bool:
+    """Tell whether the target's own `up` was marked stale: a target that only fails has up 0."""
+    wanted = {k: series.labels[k] for k in ("job", "instance") if k in series.labels}
+    return any(
+        any(abs(t - moment) <= ROUNDING for t in s.stale)
+        for s in evidence.series
+        if s.name == "up" and s.matches(wanted)
+    )
 
 
 def _scrape_duration(evidence: Evidence, carried: Series, moment: float) -> float:

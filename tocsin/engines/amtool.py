@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,11 +20,12 @@ def check_config(config: Path, *, seconds: float = CHECK_SECONDS) -> Completed:
 
 def route(config: Path, labels: Mapping[str, str], *, seconds: float = CHECK_SECONDS) -> tuple[str, ...]:
     """Return the receivers of an alert with these labels, in order; raises EngineTrouble if amtool will not say."""
-    pairs = [f"{name}={value}" for name, value in labels.items()]
+    # quoted as JSON, which is how matchers are quoted; amtool 0.27 and later complain of anything else
+    pairs = [f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels.items()]
     done = _amtool(["config", "routes", "test", f"--config.file={config}", *pairs], config.parent, seconds)
     if done.code != 0:
         raise EngineTrouble("amtool cannot route an alert", str(config), (done.stderr or done.stdout).strip())
-    return tuple(done.stdout.strip().split(","))
+    return tuple(done.stdout.strip().splitlines()[-1].split(","))  # warnings come before
 
 
 def _amtool(arguments: Sequence[str | Path], cwd: Path, seconds: float) -> Completed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -56,7 +57,9 @@ def tsdb_dump(
     It reads the directory of a Prometheus that runs, or of one that was stopped. Raises EngineTrouble.
     """
     argv = ["tsdb", "dump", f"--min-time={round(start * 1000)}", f"--max-time={round(end * 1000)}"]
-    done = _promtool([*argv, f"--match={matcher}", data.absolute()], data.absolute().parent, seconds)
+    with tempfile.TemporaryDirectory(prefix="tocsin-dump-") as place:
+        (Path(place) / "data").mkdir()  # promtool 2.53 works in data/ of the current directory, whatever it is to read
+        done = _promtool([*argv, f"--match={matcher}", data.absolute()], Path(place), seconds)
     if done.code != 0:
         raise EngineTrouble("promtool cannot read the storage", str(data), done.stderr.strip() or done.stdout.strip())
     return _dumped(done.stdout, str(data))

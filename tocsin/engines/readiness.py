@@ -6,7 +6,7 @@ that no setting changes, and after every reload the Alertmanagers are unknown ag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from threading import Event
 from typing import Any
 
@@ -116,14 +116,15 @@ def _await(
         raise EngineTrouble(what, api.url, f"after {seconds:g} s: {error.reason}", kind) from error
 
 
-def _identity(labels: Any) -> tuple[str, str]:
-    return labels.get("job", ""), labels.get("instance", "")
+def _identity(labels: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+    """Return a target's labels; its `up` has them all and no other, but for the name."""
+    return frozenset((name, value) for name, value in labels.items() if name != "__name__")
 
 
 def _target_problem(target: dict[str, Any]) -> str:
-    job, instance = _identity(target["labels"])
+    labels = target["labels"]
     reason = target["lastError"] or ("not scraped yet" if target["health"] == "unknown" else "no sample yet")
-    return f"{job} {instance} ({target['scrapeUrl']}): {reason}"
+    return f"{labels.get('job')} {labels.get('instance')} ({target['scrapeUrl']}): {reason}"
 
 
 def _rule_problem(group: dict[str, Any], rule: dict[str, Any]) -> str:

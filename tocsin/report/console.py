@@ -11,12 +11,20 @@ from rich.text import Text
 from tocsin.drill.judge import DrillResult
 from tocsin.verdict import Outcome
 
+WIDTH = 140
+"""Columns where there is no terminal to ask: a log wraps nothing."""
 STYLES = {
     Outcome.PASSED: "green",
     Outcome.WAIVED: "yellow",
     Outcome.INCONCLUSIVE: "magenta",
     Outcome.FAILED: "bold red",
 }
+
+
+def run_console() -> Console:
+    """Return the console of a run: as wide as the terminal, or wide enough for a log."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH)
 
 
 def print_drills(console: Console, drills: Iterable[DrillResult], report: str) -> None:

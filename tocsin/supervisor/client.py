@@ -27,6 +27,8 @@ ANSWERED_WITHIN_SECONDS = 20.0
 KILLED_WITHIN_SECONDS = 5.0
 """From SIGKILL to the end; only a process stuck in the kernel takes longer."""
 
+_GONE = "the supervisor process is gone; if it failed by itself, supervisor.log beside the other logs says why"
+
 _log = logging.getLogger(__name__)
 
 
@@ -64,7 +66,8 @@ class Supervisor:
     """A supervisor process of our own, which owns every child that is started through it.
 
     Whatever happens to this process, the whole tree of the children ends; if the supervisor process itself is
-    killed, this side finds what is left by the marker in the environment and kills it. Thread-safe. `on_event` is
+    killed, this side finds what is left by the marker in the environment, or the session, and kills it (a daemon that
+    has dropped both would escape then, and then alone). Thread-safe. `on_event` is
     called on a thread of the supervisor's, in order; it must be quick and must not call the supervisor.
     """
 
@@ -201,7 +204,7 @@ class Supervisor:
             popen, reader = self._popen, self._reader
             if first and popen and popen.stdin and not popen.stdin.closed:
                 with contextlib.suppress(OSError):
-                    popen.stdin.write(_line(do="close", number=0, seconds=seconds))
+                    _write(popen.stdin, _line(do="close", number=0, seconds=seconds))
                 popen.stdin.close()
         if popen is None or reader is None:
             return
@@ -224,11 +227,11 @@ class Supervisor:
         line = _line(do=do, number=number, child=process.number, **arguments)
         with self._command:
             if self._closing or not self.alive or self._popen is None or self._popen.stdin is None:
-                raise self._trouble(f"{do} {process.name}", "the supervisor process is gone")
+                raise self._trouble(f"{do} {process.name}", _GONE)
             try:
-                self._popen.stdin.write(line)
+                _write(self._popen.stdin, line)
             except OSError as error:
-                raise self._trouble(f"{do} {process.name}", "the supervisor process is gone") from error
+                raise self._trouble(f"{do} {process.name}", _GONE) from error
         return self._reply(number, f"{do} {process.name}", ANSWERED_WITHIN_SECONDS)
 
     def _reply(self, number: int, what: str, seconds: float) -> dict[str, Any]:
@@ -237,7 +240,7 @@ class Supervisor:
             answer = self._replies.pop(number, None)
         if answer is None:
             over = self._over.is_set()
-            detail = "the supervisor process is gone" if over else f"no answer in {seconds:g} s"
+            detail = _GONE if over else f"no answer in {seconds:g} s"
             raise self._trouble(what, detail, Kind.EXITED if over else Kind.TIMED_OUT)
         if answer["event"] == "refused":
             raise self._trouble(what, str(answer["reason"]))
@@ -331,6 +334,12 @@ class Supervisor:
             self._on_event(ProcessEvent(kind=kind, process=name, pid=pid, **known))
         except Exception:  # noqa: BLE001 - evidence of the run must not end with its reader
             _log.exception("the receiver of process events failed at %s of %s", kind, name)
+
+
+def _write(pipe: Any, line: bytes) -> None:
+    """Write a whole line; a signal to this process can cut one write short."""
+    while line:
+        line = line[pipe.write(line) :]
 
 
 def _line(**command: Any) -> bytes:

@@ -1,0 +1,60 @@
+"""Ten ways to break the reference system, each found by the right drill, with a message that names the cause."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tocsin.drill.judge import DrillResult, judge
+from tocsin.drill.planning import plan_drills
+from tocsin.drill.preparation import prepare
+from tocsin.drill.schedule import DrillRun, evidence_folder
+from tocsin.drill.stack import FreshStack
+from tocsin.evidence import read_evidence
+from tocsin.system import load_system
+from tocsin.verdict import Outcome
+
+SYSTEMS = Path(__file__).parents[1] / "fixtures" / "systems"
+SICKNESSES: dict[str, dict[str, Any]] = yaml.safe_load((SYSTEMS / "sicknesses.yaml").read_text())
+
+
+def drilled(directory: Path, folder: Path, name: str) -> DrillResult:
+    """Perform one drill of a system and judge it."""
+    system = load_system(directory)
+    plans = tuple(plan for plan in plan_drills(system, "local") if plan.name == name)
+    prepared = prepare(system, "local")
+    run = DrillRun(
+        plans=plans,
+        folder=folder,
+        open_site=lambda plan, recording: FreshStack(prepared, recording, name=plan.name, stop=run.stop),
+        tell=lambda _: None,
+        origin=time.time(),
+    )
+    run.perform()
+    return judge(read_evidence(evidence_folder(folder, name)))
+
+
+def broken(sickness: dict[str, Any], directory: Path) -> Path:
+    """Copy the reference system and break it."""
+    copy = directory / "system"
+    shutil.copytree(SYSTEMS / "dharmamind", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    path = copy / sickness["break"]["file"]
+    text = path.read_text()
+    assert text.count(sickness["break"]["replace"]) == 1, "the sickness does not fit the reference system any more"
+    path.write_text(text.replace(sickness["break"]["replace"], sickness["break"]["by"]))
+    return copy
+
+
+@pytest.mark.parametrize("sickness", SICKNESSES.values(), ids=SICKNESSES)
+def test_a_sickness_is_found_by_its_drill_and_named(sickness: dict[str, Any], tmp_path: Path) -> None:
+    """The drill fails, and its reason says what is wrong and where."""
+    verdict = drilled(broken(sickness, tmp_path), tmp_path / "run", sickness["drill"]).verdict
+
+    assert verdict.outcome is Outcome.FAILED, verdict
+    for said in sickness["diagnosis"]:
+        assert said in verdict.reason, verdict.reason

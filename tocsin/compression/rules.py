@@ -1,0 +1,245 @@
+"""Rewrites a Prometheus rule file for compressed time, and says of each rule what was done with it and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from tocsin.artefacts.rules import Rule, case_ids, read_groups
+from tocsin.compression.ambiguity import Ambiguity, classify
+from tocsin.compression.expression import Unscalable, number_text, scale_expression, threshold_comparison
+from tocsin.compression.scaling import Recorded, Traffic
+from tocsin.durations import scale_duration
+from tocsin.promql import Expr, PromQLError, parse, selectors
+from tocsin.source import Document, Place
+from tocsin.system import Decision
+
+HEARTBEAT = "tocsin:evaluation"
+"""Recorded by every rewritten group: the time of each evaluation, so that a missed one is seen."""
+
+
+class Handling(StrEnum):
+    """What became of a rule."""
+
+    COMPRESSED = "compressed"
+    UNDECIDED = "undecided"
+    """Left out: its meaning would change, and its owner has not said what to do."""
+    NOT_DRILLABLE = "not drillable"
+    """Left out: its owner says so, or it reads a rule that is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandledRule:
+    """One rule of the file, what was done with it, and why."""
+
+    case: str
+    """The case id of an alert; `name@file::group` of a recording rule."""
+    rule: Rule
+    handling: Handling
+    compressed: str | None = None
+    """The expression as rewritten; None if the rule is left out."""
+    decision: str = ""
+    """The owner's decision that was applied, as a phrase."""
+    reason: str = ""
+    """Why it is left out, and what would bring it in."""
+    ambiguities: tuple[Ambiguity, ...] = ()
+    """Those that no decision settles."""
+
+    @property
+    def place(self) -> Place:
+        """Where its expression stands."""
+        return self.rule.expression_place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompressedRules:
+    """A rewritten rule file: the value to write, and each rule's fate."""
+
+    value: dict[str, Any]
+    rules: tuple[HandledRule, ...]
+    used: frozenset[str]
+    """The names under which decisions were found; a decision that no file uses decides nothing."""
+
+    def left_out(self, handling: Handling) -> tuple[HandledRule, ...]:
+        """Return the rules handled so."""
+        return tuple(rule for rule in self.rules if rule.handling is handling)
+
+
+def recorded_in(documents: Iterable[Document]) -> Recorded:
+    """Return what the recording rules of several rule files record; expressions that cannot be read are skipped.
+
+    Raises Unreadable for a document that is no rule file.
+    """
+    found: dict[str, Expr] = {}
+    for document in documents:
+        for group in read_groups(document):
+            for rule in group.rules:
+                if not rule.alerting and (expr := _parsed(rule.expression)) is not None:
+                    found[rule.name] = expr
+    return Recorded(found)
+
+
+def compress_rules(
+    document: Document,
+    factor: float,
+    decisions: Mapping[str, Decision],
+    *,
+    traffic: Traffic = "same",
+    recorded: Recorded | None = None,
+    left_out: Mapping[str, Handling] | None = None,
+) -> CompressedRules:
+    """Rewrite a rule file that was read with raw scalars.
+
+    Group intervals, holds and expressions are divided by `factor`; each group also records HEARTBEAT. Decisions are
+    found by case id first, then by the rule's name. A rule is left out if an ambiguity that matters under `traffic`
+    is not settled by its decision, or if it reads a recording rule that is left out. `recorded` and `left_out` are
+    of the other files: what their recording rules record, and those that they leave out; None means this file is all.
+    With factor 1 nothing is ambiguous and only the heartbeat is added. Raises Unreadable if it is no rule file.
+    """
+    groups = read_groups(document)
+    names = {id(rule): case for case, rule in case_ids(r for g in groups for r in g.rules).items()}
+    compressor = _Compressor(factor, decisions, traffic, recorded or recorded_in([document]))
+    handled = [compressor.handled(names.get(id(rule), rule.base_id), rule) for group in groups for rule in group.rules]
+    handled = _without_readers(handled, left_out or {})
+    fates = iter(handled)
+    written = [
+        _written(raw, [next(fates) for _ in group.rules], document.file, factor)
+        for raw, group in zip(document.value["groups"], groups, strict=True)
+    ]
+    value = {**document.value, "groups": written}
+    return CompressedRules(value=value, rules=tuple(handled), used=frozenset(compressor.used))
+
+
+def _parsed(text: str) -> Expr | None:
+    try:
+        return parse(text)
+    except PromQLError:
+        return None
+
+
+class _Compressor:
+    def __init__(self, factor: float, decisions: Mapping[str, Decision], traffic: Traffic, recorded: Recorded) -> None:
+        self.factor = factor
+        self.decisions = decisions
+        self.traffic = traffic
+        self.recorded = recorded
+        self.used: set[str] = set()
+
+    def decision(self, case: str, name: str) -> Decision | None:
+        for key in (case, name):
+            if key in self.decisions:
+                self.used.add(key)
+                return self.decisions[key]
+        return None
+
+    def handled(self, case: str, rule: Rule) -> HandledRule:
+        decision = self.decision(case, rule.name)
+        try:
+            expr = parse(rule.expression)
+        except PromQLError as error:
+            reason = f"its expression cannot be read: {error}"
+            return HandledRule(case=case, rule=rule, handling=Handling.UNDECIDED, reason=reason)
+        if self.factor == 1:
+            return HandledRule(case=case, rule=rule, handling=Handling.COMPRESSED, compressed=rule.expression)
+        if decision is not None and decision.not_drillable is not None:
+            reason = decision.not_drillable
+            return HandledRule(
+                case=case, rule=rule, handling=Handling.NOT_DRILLABLE, decision="not_drillable", reason=reason
+            )
+        try:
+            return self.decided(case, rule, expr, decision)
+        except Unscalable as error:
+            return HandledRule(case=case, rule=rule, handling=Handling.UNDECIDED, reason=str(error))
+
+    def decided(self, case: str, rule: Rule, expr: Expr, decision: Decision | None) -> HandledRule:
+        open_ = [a for a in classify(expr, self.recorded) if self.traffic in a.traffic]
+        scale_constants = decision is not None and decision.scale_constant
+        threshold = decision.threshold if decision is not None else None
+        phrase = ""
+        if scale_constants:
+            open_ = [a for a in open_ if "scale_constant" not in a.decisions]
+            phrase = "scale_constant"
+        elif decision is not None and threshold is not None:
+            replaced = threshold_comparison(expr, self.recorded).node.span
+            open_ = [a for a in open_ if a.span != replaced or "threshold" not in a.decisions]
+            phrase = f"threshold {number_text(threshold)}, because {decision.because}"
+        if open_:
+            reason = _undecided(open_, rule)
+            return HandledRule(
+                case=case,
+                rule=rule,
+                handling=Handling.UNDECIDED,
+                decision=phrase,
+                reason=reason,
+                ambiguities=tuple(open_),
+            )
+        compressed = scale_expression(
+            rule.expression,
+            self.factor,
+            scale_constants=scale_constants,
+            threshold=threshold,
+            recorded=self.recorded,
+        )
+        return HandledRule(case=case, rule=rule, handling=Handling.COMPRESSED, compressed=compressed, decision=phrase)
+
+
+def _undecided(ambiguities: Iterable[Ambiguity], rule: Rule) -> str:
+    said = [f"`{a.span.text(rule.expression)}`: {a.reason}; decide {_either(a.decisions)}" for a in ambiguities]
+    return "\n".join(said)
+
+
+def _either(decisions: tuple[str, ...]) -> str:
+    written = {"scale_constant": "scale_constant: true", "threshold": "threshold: N with because"}
+    return " or ".join(written.get(decision, f"{decision}: REASON") for decision in decisions)
+
+
+def _without_readers(handled: list[HandledRule], left_out: Mapping[str, Handling]) -> list[HandledRule]:
+    """Leave out, too, every rule that reads a recording rule that is left out, however many steps away."""
+    gone = dict(left_out)
+    gone |= {h.rule.name: h.handling for h in handled if not h.rule.alerting and h.compressed is None}
+    kept_names = {h.rule.name for h in handled if not h.rule.alerting and h.compressed is not None}
+    gone = {name: handling for name, handling in gone.items() if name not in kept_names}
+    changed = bool(gone)
+    while changed:
+        changed = False
+        for index, one in enumerate(handled):
+            if one.compressed is None:
+                continue
+            lost = next((s.name for s in selectors(parse(one.rule.expression)) if s.name in gone), None)
+            if lost is not None:
+                reason = f"it reads {lost}, which is left out"
+                handled[index] = HandledRule(case=one.case, rule=one.rule, handling=gone[lost], reason=reason)
+                if not one.rule.alerting and one.rule.name not in gone:
+                    gone[one.rule.name] = gone[lost]
+                changed = True
+    return handled
+
+
+def _written(raw: dict[str, Any], handled: Iterable[HandledRule], file: str, factor: float) -> dict[str, Any]:
+    group = {**raw}
+    for key in ("interval", "query_offset"):
+        if group.get(key):
+            group[key] = _scaled(group[key], factor)
+    group["rules"] = [_heartbeat(group["name"], file), *_rules(raw, handled, factor)]
+    return group
+
+
+def _rules(raw: dict[str, Any], handled: Iterable[HandledRule], factor: float) -> Iterator[dict[str, Any]]:
+    for rule, one in zip(raw.get("rules") or [], handled, strict=True):
+        if one.compressed is None:
+            continue
+        written = {**rule, "expr": one.compressed}
+        for key in ("for", "keep_firing_for"):
+            if written.get(key):
+                written[key] = _scaled(written[key], factor)
+        yield {key: value for key, value in written.items() if value not in ("", None)}
+
+
+def _scaled(raw: Any, factor: float) -> str:
+    return str(raw) if factor == 1 else scale_duration(str(raw), factor)
+
+
+def _heartbeat(group: str, file: str) -> dict[str, Any]:
+    return {"record": HEARTBEAT, "expr": "time()", "labels": {"group": group, "file": file}}
