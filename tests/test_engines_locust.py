@@ -33,7 +33,7 @@ SHAPE = """
 from locust import LoadTestShape
 class Shape(LoadTestShape):
     def tick(self):
-        return (2, 2) if self.get_run_time() < 1 else None
+        return (2, 2) if self.get_run_time() < 4 else None
 """
 
 
@@ -59,7 +59,7 @@ def load(supervisor: Supervisor, place: Path, text: str, **others: object) -> Lo
 
 def test_a_load_ends_by_itself_with_code_0(supervisor: Supervisor, tmp_path: Path) -> None:
     """At the end of its time it ends as expected, failed requests or not, and its lines tell both kinds."""
-    running = load(supervisor, tmp_path, PROFILE, seconds=1)
+    running = load(supervisor, tmp_path, PROFILE, seconds=4)
     exited = running.wait(20)
     assert exited is not None
     assert (exited.code, exited.expected) == (0, True)

@@ -166,7 +166,7 @@ class _Compressor:
             open_ = [a for a in open_ if a.span != replaced or "threshold" not in a.decisions]
             phrase = f"threshold {number_text(threshold)}, because {decision.because}"
         if open_:
-            reason = _undecided(open_, rule)
+            reason = _undecided(open_, rule, phrase)
             return HandledRule(
                 case=case,
                 rule=rule,
@@ -185,9 +185,12 @@ class _Compressor:
         return HandledRule(case=case, rule=rule, handling=Handling.COMPRESSED, compressed=compressed, decision=phrase)
 
 
-def _undecided(ambiguities: Iterable[Ambiguity], rule: Rule) -> str:
-    said = [f"`{a.span.text(rule.expression)}`: {a.reason}; decide {_either(a.decisions)}" for a in ambiguities]
-    return "\n".join(said)
+def _undecided(ambiguities: Iterable[Ambiguity], rule: Rule, decided: str) -> str:
+    """Say what is open, one ambiguity a line, and that a decision which was made does not settle it."""
+    but = f" ({decided.partition(',')[0]} does not settle it)" if decided else ""
+    return "\n".join(
+        f"`{a.span.text(rule.expression)}`: {a.reason}; decide {_either(a.decisions)}{but}" for a in ambiguities
+    )
 
 
 def _either(decisions: tuple[str, ...]) -> str:

@@ -41,8 +41,11 @@ libc = ctypes.CDLL(None, use_errno=True)
 libc.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
 
 
-def processes() -> dict[int, tuple[int, int]]:
-    """Return (parent pid, session id) of every process of the machine that has not ended, by pid."""
+def processes(*, ended: bool = False) -> dict[int, tuple[int, int]]:
+    """Return (parent pid, session id) of every process of the machine, by pid; zombies only if asked for.
+
+    A zombie need not have ended wholly: its first thread has, while others still hold its sockets open.
+    """
     found = {}
     for entry in os.listdir("/proc"):  # noqa: PTH208 - pathlib costs start-up time
         if not entry.isdigit():
@@ -52,7 +55,7 @@ def processes() -> dict[int, tuple[int, int]]:
                 state, parent, _group, session = file.read().rpartition(b") ")[2].split(None, 4)[:4]
         except (OSError, ValueError):
             continue  # ended between the listing and the reading
-        if state not in (b"Z", b"X"):
+        if ended or state not in (b"Z", b"X"):
             found[int(entry)] = (int(parent), int(session))
     return found
 
@@ -86,7 +89,7 @@ def marked(marker: str, sessions: frozenset[int] = frozenset()) -> set[int]:
     setting = f"{MARKER}={marker}"
     return {
         pid
-        for pid, (_, session) in processes().items()
+        for pid, (_, session) in processes(ended=True).items()
         if pid != os.getpid() and (session in sessions or carries(pid, setting))
     }
 
@@ -106,22 +109,40 @@ def sweep(marker: str, sessions: frozenset[int] = frozenset(), *, seconds: float
     For the harness, when the supervisor itself was killed and what it owned belongs to nobody any more.
     """
     deadline = time.monotonic() + seconds
-    while left := marked(marker, sessions):
-        watched = select.poll()
-        files = []
-        for pid in left:
-            try:
-                files.append(os.pidfd_open(pid))
-                watched.register(files[-1], select.POLLIN)
-            except OSError:
-                continue  # ended meanwhile
-            send(pid, signal.SIGKILL)
-        watched.poll(20)  # until the first of them is gone; the next look finds the others
-        for file in files:
-            os.close(file)
+    gone: set[int] = set()
+    while left := marked(marker, sessions) - gone:
         if time.monotonic() > deadline:
-            return marked(marker, sessions)
-    return left
+            return left
+        gone |= kill_and_await(left, deadline)
+    return set()
+
+
+def kill_and_await(pids: set[int], deadline: float) -> set[int]:
+    """SIGKILL processes, wait for their ends to a deadline (of time.monotonic), and return those that have ended.
+
+    A pidfd says when all threads have, and does not need whoever is the parent now to collect the zombie.
+    """
+    ended: set[int] = set()
+    open_files: dict[int, int] = {}
+    watched = select.poll()
+    for pid in pids:
+        if not send(pid, signal.SIGKILL):
+            ended.add(pid)
+            continue
+        try:
+            file = os.pidfd_open(pid)
+        except OSError:  # collected meanwhile, or Linux before 5.3: the caller looks again
+            continue
+        open_files[file] = pid
+        watched.register(file, select.POLLIN)
+    while open_files and (remaining := deadline - time.monotonic()) > 0:
+        for file, _ in watched.poll(max(1, int(remaining * 1000))):
+            watched.unregister(file)
+            os.close(file)
+            ended.add(open_files.pop(file))
+    for file in open_files:
+        os.close(file)
+    return ended
 
 
 class Reaper:
@@ -282,10 +303,13 @@ class Reaper:
             self.expected.add(child)
             self.emit(event="signalled", child=child, time=time.time(), signal=int(signal.SIGKILL), delivered=True)
         deadline = time.monotonic() + seconds
-        while (left := self.tree(child)) and time.monotonic() < deadline:
+        left = self.tree(child, ended=True)
+        while left and time.monotonic() < deadline:
             for pid in left:
                 send(pid, signal.SIGKILL)
             self.poll_children(0.02)
+            # it has ended when it is collected: a zombie's threads may still hold its sockets
+            left = (left | self.tree(child, ended=True)) & descendants(processes(ended=True), os.getpid())
         self.reap()
         self.emit(event="killed", number=number, left=sorted(left))
 
@@ -296,10 +320,10 @@ class Reaper:
         self.grace = command["seconds"]  # type: ignore[assignment]
         self.ending = True
 
-    def tree(self, child: int) -> set[int]:
-        """Return the child and all that comes from it, also what it left to us by dying."""
+    def tree(self, child: int, *, ended: bool = False) -> set[int]:
+        """Return the child and all that comes from it, also what it left to us by dying; zombies only if asked for."""
         pid = self.pids[child]
-        table = processes()
+        table = processes(ended=ended)
         setting = f"{CHILD}={self.marker}/{child}"
         ours = descendants(table, os.getpid())
         found = {p for p in ours if p == pid or table[p][1] == pid or carries(p, setting)}
