@@ -268,6 +268,7 @@ class Performance:
             self.story.snapshots.append({"time": now, "event": "alerts", "alerts": alerts})
         if not self.story.usage or now - self.story.usage[-1]["time"] >= 0.5:
             self.story.usage += [{"time": now, "event": "usage", **used} for used in self.site.usage()]
+            self.story.usage.append({"time": now, "event": "machine", **self.site.machine()})
         for alert in self.site.active_alerts():
             self._show(alert.labels, alert.state)
 

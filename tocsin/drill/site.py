@@ -80,6 +80,9 @@ class Site(World, Protocol):
     def usage(self) -> Sequence[Mapping[str, Any]]:
         """Return what each process of the system uses now: `process`, `rss_bytes`, `cpu_seconds`."""
 
+    def machine(self) -> Mapping[str, float]:
+        """Return how pressed the machine is on which we run: for the record, no verdict hangs on it."""
+
     def process_events(self) -> Sequence[Mapping[str, Any]]:
         """Return what happened to processes: `time`, `event`, `process`, `pid`, `code`, `signal`, `expected`."""
 

@@ -37,6 +37,7 @@ from tocsin.engines.trouble import EngineTrouble
 from tocsin.evidence import Recording, Series, Target
 from tocsin.sinks.capture import CaptureSink
 from tocsin.supervisor import Kind, ProcessEvent, Supervisor
+from tocsin.supervisor.usage import machine_pressure
 from tocsin.system import Load
 
 TARGETS_WITHIN = 15.0
@@ -294,6 +295,10 @@ class FreshStack:
                 used = {"rss_bytes": process.memory_info().rss, "cpu_seconds": times.user + times.system}
                 found.append({"process": name, "pid": service.process.pid, **used})
         return found
+
+    def machine(self) -> Mapping[str, float]:
+        """Return how pressed the machine is, for the record."""
+        return machine_pressure()
 
     def process_events(self) -> Sequence[Mapping[str, Any]]:
         """Return what happened to every process."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -43,6 +46,18 @@ def usage(processes: Iterable[Process | int]) -> TreeUse:
         count, rss, cpu = count + 1, rss + memory.rss, cpu + times.user + times.system
         pss = None if pss is None or share is None else pss + share
     return TreeUse(processes=count, rss_bytes=rss, pss_bytes=pss, cpu_seconds=cpu)
+
+
+def machine_pressure() -> dict[str, float]:
+    """Return the load average of a minute, and the share of ten seconds in which something waited for a CPU (PSI).
+
+    The latter is left out where the kernel does not account for it (/proc/pressure).
+    """
+    found = {"load_1m": os.getloadavg()[0]}
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        some = Path("/proc/pressure/cpu").read_text(encoding="ascii").splitlines()[0]
+        found["cpu_waited_10s"] = float(some.split("avg10=")[1].split()[0]) / 100
+    return found
 
 
 def _pss(process: psutil.Process) -> int | None:
