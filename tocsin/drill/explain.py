@@ -215,20 +215,18 @@ def resolution_not_notified(
     missing = [r for r in expected.receivers if r not in told] or ["any receiver"]
     for name in missing:
         receiver = routing.receivers.get(name) if routing else None
-        for integration in receiver.integrations if receiver else ():
-            if not integration.send_resolved:
-                original = _original_kind(evidence, name)
-                place = manifest.alertmanager_places.get(f"receiver {name}", manifest.alertmanager_file)
-                return (
-                    f"{expected.alert}: resolved, and {name} was never told: its {original} integration at {place} has "
-                    "send_resolved: false (its default for some kinds); set `send_resolved: true`"
-                )
+        if receiver is not None and not any(i.send_resolved for i in receiver.integrations):
+            integrations = {(n.integration, n.index) for n in evidence.notifications if n.receiver == name}
+            places = manifest.alertmanager_places
+            where = ", ".join(
+                f"its {kind} integration at {places.get(f'integration {name}/{kind}/{i}', manifest.alertmanager_file)}"
+                for kind, i in sorted(integrations)
+            )
+            return (
+                f"{expected.alert}: resolved, and {name} was never told: {where} has send_resolved: false, written or "
+                "by its kind's default; set `send_resolved: true`"
+            )
     return f"{expected.alert}: resolved, and {', '.join(missing)} was not told before the drill's deadline"
-
-
-def _original_kind(evidence: Evidence, receiver: str) -> str:
-    kinds = {n.integration for n in evidence.notifications if n.receiver == receiver}
-    return ", ".join(sorted(kinds)) or "only"
 
 
 def _without_name(labels: Mapping[str, str]) -> dict[str, str]:
