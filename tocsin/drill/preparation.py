@@ -84,7 +84,7 @@ class Prepared:
             group_wait=max(r.group_wait for r in routes) / self.factor,
             group_interval=max(r.group_interval for r in routes) / self.factor,
             alertmanager_file=self.alertmanager_document.file,
-            alertmanager_places={f"receiver {n}": str(r.place) for n, r in self.routing.receivers.items()},
+            alertmanager_places=dict(_receiver_places(self.routing)),
         )
 
     def job_place(self, job: str) -> Place:
@@ -195,6 +195,14 @@ def _jobs(system: System, environment: str, declared: Environment, scraping: Scr
     if problems:
         raise BadSystem(tuple(problems))
     return {job: tuple(names) for job, names in jobs.items()}
+
+
+def _receiver_places(routing: Routing) -> Iterator[tuple[str, str]]:
+    """Yield where each receiver and each of its integrations stands, by the names that messages look them up with."""
+    for receiver in routing.receivers.values():
+        yield f"receiver {receiver.name}", str(receiver.place)
+        for integration in receiver.integrations:
+            yield f"integration {receiver.name}/{integration.kind}/{integration.index}", str(integration.place)
 
 
 def _all_routes(node: RouteNode) -> Iterator[RouteNode]:

@@ -23,7 +23,7 @@ from tocsin.compression.written import yaml_text
 from tocsin.deadline import DeadlineExceeded, Unmet, wait_until
 from tocsin.drill.guards import COUNTERS
 from tocsin.drill.preparation import Prepared
-from tocsin.drill.profiles import profile_path
+from tocsin.drill.profiles import SHIPPED, profile_path
 from tocsin.drill.site import ActiveAlert, Facts, Refused
 from tocsin.engines.alertmanager import Alertmanager, AlertmanagerSettings
 from tocsin.engines.locust import Load as LoadRun
@@ -390,7 +390,7 @@ class FreshStack:
             profile=profile_path(self.prepared.directory, load.profile),
             host=self._services[load.target].url,
             load_log=self._folder / f"load-{part}.jsonl",
-            env={**os.environ, "LOAD_USERS": str(load.users), **load.options},
+            env={**os.environ, "PYTHONPATH": str(SHIPPED), "LOAD_USERS": str(load.users), **load.options},
         )
         running = LoadRun.start(self._running, settings)
         self._loads[part] = running
