@@ -133,9 +133,8 @@ def main() -> int:
         kills = list(pool.map(lambda job: kill_once(prepared, job[1], job[0], job[2]), jobs))
     for kill in kills:
         said = (kill.reason.splitlines() or [""])[0]
-        print(
-            f"{'ok ' if kill.well else 'BAD'} {kill.victim:<13} {kill.drill:<16} {kill.after:5.2f} s {kill.outcome}: {said}"
-        )
+        mark = "ok " if kill.well else "BAD"
+        print(f"{mark} {kill.victim:<13} {kill.drill:<16} {kill.after:5.2f} s {kill.outcome}: {said}")
     counts = Counter(kill.outcome for kill in kills)
     print({str(k): v for k, v in counts.items()}, "left behind:", sum(kill.left for kill in kills))
     return 0 if all(kill.well for kill in kills) else 1

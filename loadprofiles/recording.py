@@ -3,7 +3,7 @@
     {"time": 1795631210.95, "event": "first_request"}     when the first request was sent
     {"time": ..., "event": "interval", "seconds": 0.5, "users": 10, "requests": 120, "failures": 3,
      "status": {"200": 117, "500": 3}, "p50": 0.004, "p95": 0.021}
-    {"time": ..., "event": "stopped", "last_request": ...}   when the last request was over; null if there was none
+    {"time": ..., "event": "stopped"}
 
 Times are seconds since the Unix epoch; p50 and p95 are seconds, null in an interval without a request. A request
 belongs to the interval in which it ended. Status 0 is a request that got no answer. Nothing is written if
@@ -75,14 +75,12 @@ class Recorder:
         self._path = path
         self._interval = Interval(now)
         self._first: float | None = None
-        self._last: float | None = None
 
     def request_ended(self, sent: float, seconds: float, status: int, *, failed: bool) -> None:
         """Take in a request that was sent at `sent` (Unix time) and took `seconds`."""
         if self._first is None:
             self._first = sent
             self._write({"time": sent, "event": "first_request"})
-        self._last = max(self._last or 0.0, sent + seconds)
         self._interval.add(seconds, status, failed=failed)
 
     def interval_ended(self, now: float, users: int) -> None:
@@ -93,7 +91,7 @@ class Recorder:
     def stopped(self, now: float) -> None:
         """Write what is left, and the last line."""
         self.interval_ended(now, 0)
-        self._write({"time": now, "event": "stopped", "last_request": self._last})
+        self._write({"time": now, "event": "stopped"})
 
     def _write(self, line: dict[str, Any]) -> None:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)

@@ -409,7 +409,8 @@ def test_allowed_alerts_are_shown_and_do_not_fail(tmp_path: Path) -> None:
 
 def test_elsewhere_alerts_that_share_nothing_with_the_target_are_unrelated(tmp_path: Path) -> None:
     """On a system that is not ours an undeclared alert counts only if it can have to do with the drill."""
-    away = World(expect=[], manifest={"expect": (), "ours": False, "targets": ()}, scraped=True).write(tmp_path / "away")
+    nowhere = {"expect": (), "ours": False, "targets": ()}
+    away = World(expect=[], manifest=nowhere, scraped=True).write(tmp_path / "away")
     near = World(expect=[], manifest={"expect": (), "ours": False}).write(tmp_path / "near")
 
     assert away.verdict.outcome is Outcome.PASSED

@@ -63,6 +63,8 @@ class RuleFacts(Recorded):
     window_seconds: float = 0.0
     scrape_seconds: float
     selectors: tuple[Selected, ...] = ()
+    invariance: str = ""
+    """What a proof found of a rule that changes its meaning with time, or would but for its owner's decision."""
 
 
 class LeftOut(Recorded):

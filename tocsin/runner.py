@@ -22,6 +22,7 @@ from tocsin.engines.lock import machine_lock
 from tocsin.evidence import Recording, read_evidence, write_json
 from tocsin.plan import alerts, read
 from tocsin.report.console import print_drills
+from tocsin.report.html import write_report
 from tocsin.report.live import LiveView
 from tocsin.report.results import AlertFacts, Results, write_results
 from tocsin.system import System
@@ -101,6 +102,7 @@ def conclude_run(console: Console, request: RunRequest, cases: Sequence[CaseResu
         resources=_resources(request.folder),
     )
     write_results(request.folder, results)
+    write_report(request.folder, results)
     if drills:
         print_drills(console, drills, _shown(request.folder / "report.html"))
     return results

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -13,8 +14,8 @@ import yaml
 Route = tuple[str | int, ...]
 """The keys and indices that lead from a document's root to a value."""
 
-MAX_NODES = 2_000_000
-"""Nodes that one document may expand to; aliases nested in aliases grow without bound otherwise."""
+MOST_ALIASED = 200_000
+"""Values that aliases may add to a document; aliases nested in aliases grow without bound otherwise."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -91,9 +92,12 @@ def read_documents(text: str, file: str, *, raw: bool = False) -> tuple[Document
         raise Unreadable(place, f"is not YAML: {error.problem or error.context}") from error
     except yaml.reader.ReaderError as error:
         raise Unreadable(Place(file), f"is not YAML: {error.reason} at character {error.position}") from error
+    except UnicodeEncodeError as error:
+        raise Unreadable(Place(file), f"is not Unicode text (character {error.start})") from error
     except RecursionError as error:
         raise Unreadable(Place(file), "is nested too deeply to be read") from error
-    return tuple(_document(node, file, raw=raw) for node in nodes if node is not None)
+    most = len(text) + MOST_ALIASED  # without aliases, no value is shorter than a character
+    return tuple(_document(node, file, raw=raw, most=most) for node in nodes if node is not None)
 
 
 def read_document(text: str, file: str, *, raw: bool = False) -> Document:
@@ -104,8 +108,8 @@ def read_document(text: str, file: str, *, raw: bool = False) -> Document:
     return documents[0]
 
 
-def _document(node: yaml.Node, file: str, *, raw: bool) -> Document:
-    walk = _Walk(file, raw)
+def _document(node: yaml.Node, file: str, *, raw: bool, most: int) -> Document:
+    walk = _Walk(file, raw, most)
     try:
         value = walk.value(node, ())
     except RecursionError as error:
@@ -114,9 +118,10 @@ def _document(node: yaml.Node, file: str, *, raw: bool) -> Document:
 
 
 class _Walk:
-    def __init__(self, file: str, raw: bool) -> None:
+    def __init__(self, file: str, raw: bool, most: int) -> None:
         self.file = file
         self.raw = raw
+        self.most = most
         self.places: dict[Route, Place] = {}
         self.keys: dict[Route, Place] = {}
         self.inside: set[int] = set()
@@ -127,8 +132,8 @@ class _Walk:
 
     def value(self, node: yaml.Node, route: Route) -> Any:
         self.places.setdefault(route, self.place(node))
-        if len(self.places) > MAX_NODES:
-            raise Unreadable(self.place(node), f"expands to more than {MAX_NODES} values; its aliases multiply")
+        if len(self.places) > self.most:
+            raise Unreadable(self.place(node), f"expands to more than {self.most} values; its aliases multiply")
         if isinstance(node, yaml.ScalarNode):
             return node.value if self.raw else _core_scalar(node)
         if id(node) in self.inside:
@@ -169,22 +174,28 @@ _CORE = {"null": None, "Null": None, "NULL": None, "~": None, "": None,
          "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}  # fmt: skip
 
 
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+|(?=\.[0-9]))(?P<decimals>\.[0-9]*)?(?P<exponent>[eE][-+]?[0-9]+)?")
+_MOST_DIGITS = 1000
+"""A longer whole number is taken for a text: Python would refuse to convert it."""
+
+
 def _core_scalar(node: yaml.ScalarNode) -> Any:
-    """Resolve a scalar by YAML 1.2's core schema (yaml.org/spec/1.2.2, section 10.3)."""
+    """Resolve a scalar by YAML 1.2's core schema (yaml.org/spec/1.2.2, section 10.3).
+
+    All but hexadecimal and octal numbers, infinity and NaN, which stay the texts that they are: no field of ours is
+    meant so, and `0x20` is what promtool writes for a series of zeros.
+    """
     text: str = node.value
     if node.style in ("'", '"', "|", ">"):
         return text
     if text in _CORE:
         return _CORE[text]
-    digits = text.lstrip("+-")
-    if digits.isascii() and digits.isdigit():
-        return int(text)
-    if digits[:1].isdigit() or digits[:1] == ".":
-        try:
-            return float(text) if "_" not in text else text
-        except ValueError:
-            return text
-    return text
+    number = _NUMBER.fullmatch(text)
+    if number is None:
+        return text
+    if number["decimals"] is None and number["exponent"] is None:
+        return int(text) if len(text) <= _MOST_DIGITS else text
+    return float(text)
 
 
 def nearest(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from tocsin.artefacts.promtool_tests import parse_values
 from tocsin.durations import parse_duration
 from tocsin.source import Document, Place, Route, Unreadable, nearest, read_document, read_text
 
@@ -45,6 +46,15 @@ def _seconds(value: object) -> object:
 
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 """A duration as Prometheus writes it (`5m`), held in seconds; production time, divided by the factor when run."""
+
+
+def _text_of_number(value: object) -> object:
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+def _promtool_values(value: str) -> str:
+    parse_values(value)
+    return value
 
 
 class Process(Declared):
@@ -208,20 +218,47 @@ class Drill(Declared):
         return next(iter(self.stimulus.values()))
 
 
+class PromtoolSeries(Declared):
+    """A series and its samples, in the notation of promtool's unit tests."""
+
+    series: str = Field(min_length=1)
+    """Name and labels: `errors_total{job="backend"}`."""
+    values: Annotated[str, BeforeValidator(_text_of_number), AfterValidator(_promtool_values)]
+    """One sample a scrape: `0x20 0+1x60 stale`."""
+
+
+class ProofSeries(Declared):
+    """Series on which a rule must be pending and firing as often in a drill's time as in production's."""
+
+    interval: Seconds = Field(gt=0)
+    """Between two samples, in production's time."""
+    input: tuple[PromtoolSeries, ...] = Field(min_length=1)
+    drill: tuple[PromtoolSeries, ...] | None = Field(None, min_length=1)
+    """What a drill's scrapes find instead, where that does not follow from `traffic`."""
+
+
 class Decision(Declared):
     """What its owner says of a rule whose meaning changes when time is compressed."""
 
     scale_constant: bool = False
     threshold: float | None = None
     because: str | None = None
-    not_drillable: str | None = None
+    not_drillable: str | None = Field(None, min_length=1)
+    series: ProofSeries | None = None
+    """Series that prove the rule as it is, or as decided; they take the place of those in the system's tests."""
 
     @model_validator(mode="after")
-    def _exactly_one(self) -> Decision:
-        if sum((self.scale_constant, self.threshold is not None, self.not_drillable is not None)) != 1:
-            raise ValueError("must be exactly one of scale_constant: true, threshold: N, not_drillable: REASON")
+    def _at_most_one(self) -> Decision:
+        decided = sum((self.scale_constant, self.threshold is not None, self.not_drillable is not None))
+        if decided > 1 or (decided == 0 and self.series is None):
+            raise ValueError(
+                "must be exactly one of scale_constant: true, threshold: N, not_drillable: REASON"
+                " (or none, with `series` that prove the rule as it is)"
+            )
         if self.threshold is not None and not self.because:
             raise ValueError("changes a threshold without saying why: add `because`")
+        if self.not_drillable is not None and self.series is not None:
+            raise ValueError("is not_drillable, so its `series` would prove nothing: remove one of them")
         return self
 
 
@@ -330,16 +367,23 @@ def load_system(directory: Path) -> System:
         raise BadSystem(tuple(_problems(error, document, str(path)))) from error
     system = System(path.parent.resolve(), declaration, document)
     if problems := tuple(_inconsistencies(system)):
-        raise BadSystem(problems)
+        raise BadSystem(tuple(Problem(Place(str(path), p.place.line, p.place.column), p.message) for p in problems))
     return system
 
 
 def _problems(error: ValidationError, document: Document, path: str) -> Iterator[Problem]:
-    for detail in error.errors():
+    details = error.errors()
+    for detail in details:
+        if detail["type"] == "too_short" and any(_is_inside(other["loc"], detail["loc"]) for other in details):
+            continue  # it has items, each with a problem of its own
         route: Route = tuple(part for part in detail["loc"] if part != "[key]")
         place = document.key_place(*route)
         name = ".".join(map(str, route)) or FILE
         yield Problem(Place(path, place.line, place.column), f"{name}: {_said(detail, route)}")
+
+
+def _is_inside(inner: Route, outer: Route) -> bool:
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
 def _said(detail: Mapping[str, Any], route: Route) -> str:
@@ -373,6 +417,8 @@ def _field_names() -> set[str]:
         Proof,
         Allowed,
         Decision,
+        ProofSeries,
+        PromtoolSeries,
         Waiver,
         Compression,
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from tocsin.durations import parse_duration
@@ -32,9 +34,33 @@ SENDS_RESOLVED = {
 }
 """Whether an integration tells of resolution unless told otherwise (Alertmanager, config/notifiers.go)."""
 
-MATCHER = re.compile(r'^\s*([a-zA-Z_][a-zA-Z0-9_]*|"(?:[^"\\]|\\.)*")\s*(=~|!~|!=|=)\s*(.*?)\s*$', re.DOTALL)
-SPLIT = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')
-"""A comma outside double quotes."""
+_MATCHER = re.compile(
+    r"\s*(?P<label>[a-zA-Z_:][a-zA-Z0-9_:]*|\"(?:[^\"\\]|\\.)*\")\s*(?P<operator>=~|!~|!=|=)\s*(?P<value>.*?)\s*",
+    re.DOTALL,
+)
+_ESCAPES = {"n": "\n", '"': '"', "\\": "\\"}
+
+_CLASSES = {
+    "alnum": "0-9A-Za-z",
+    "alpha": "A-Za-z",
+    "digit": "0-9",
+    "lower": "a-z",
+    "punct": r"!-/:-@\[-`{-~",
+    "space": r"\t\n\v\f\r ",
+    "upper": "A-Z",
+    "word": "0-9A-Za-z_",
+    "xdigit": "0-9A-Fa-f",
+}
+"""RE2's named classes, which Python does not have; the rest of what monitoring files hold means the same in both."""
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    """Return a regular expression of RE2's as Python's; raises re.error where that is not possible."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of `[[`, which RE2 takes as it stands
+        known = re.sub(r"\[:([a-z]+):\]", lambda m: _CLASSES.get(m[1], m[0]), text)
+        return re.compile(known.replace(r"\z", r"\Z"), re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +74,7 @@ class Matcher:
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Tell whether `labels` meet it; regular expressions are anchored at both ends."""
         have = labels.get(self.label, "")
-        met = have == self.value if self.operator in ("=", "!=") else re.fullmatch(self.value, have) is not None
+        met = have == self.value if self.operator in ("=", "!=") else _pattern(self.value).fullmatch(have) is not None
         return met is not self.operator.startswith("!")
 
 
@@ -172,25 +198,63 @@ def _duration(document: Document, route: Route, raw: Any) -> float:
     try:
         return parse_duration(str(raw))
     except ValueError as error:
-        raise Unreadable(document.place(*route), str(error)) from error
+        raise Unreadable(document.place(*route), f"{route[-1]}: {error}") from error
 
 
 def _matchers(document: Document, route: Route, value: Mapping[str, Any]) -> Iterator[Matcher]:
     for key, operator in (("match", "="), ("match_re", "=~")):
         for label, wanted in (value.get(key) or {}).items():
-            yield Matcher(label, operator, str(wanted))
+            yield _usable(document.place(*route, key, label), Matcher(label, operator, str(wanted)))
     written = value.get("matchers") or []
     for i, text in enumerate([written] if isinstance(written, str) else written):
-        for part in SPLIT.split(str(text).strip().removeprefix("{").removesuffix("}")):
-            if not part.strip():
-                continue
-            found = MATCHER.match(part)
-            if not found:
-                raise Unreadable(document.place(*route, "matchers", i), f"is not a matcher: {part.strip()}")
-            yield Matcher(_unquoted(found[1]), found[2], _unquoted(found[3]))
+        for part in _split(str(text).strip().removeprefix("{").removesuffix("}")):
+            yield _usable(document.place(*route, "matchers", i), part)
 
 
-def _unquoted(text: str) -> str:
-    if len(text) >= 2 and text[0] == text[-1] == '"':
-        return re.sub(r"\\(.)", lambda m: {"n": "\n"}.get(m[1], m[1]), text[1:-1])
-    return text
+def _split(text: str) -> Iterator[str]:
+    """Yield the matchers of a text, which commas outside double quotes part; a last one may be empty."""
+    token, inside, escaped = "", False, False
+    for character in text:
+        if character == "," and not inside:
+            yield token
+            token = ""
+            continue
+        if character == '"' and not escaped:
+            inside = not inside
+        escaped = character == "\\" and not escaped
+        token += character
+    if token.strip():
+        yield token
+
+
+def _usable(place: Place, written: str | Matcher) -> Matcher:
+    """Return a matcher that can be applied; raises Unreadable at `place` otherwise."""
+    try:
+        matcher = _matcher(written) if isinstance(written, str) else written
+        if matcher.operator in ("=~", "!~"):
+            _pattern(matcher.value)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise Unreadable(place, f"has a regular expression that cannot be read: {error}") from error
+    except ValueError as error:
+        raise Unreadable(place, str(error)) from error
+    return matcher
+
+
+def _matcher(text: str) -> Matcher:
+    """Read one matcher as Alertmanager does (pkg/labels/parse.go, ParseMatcher); raises ValueError."""
+    found = _MATCHER.fullmatch(text)
+    if found is None:
+        raise ValueError(f'is not a matcher: {text.strip()!r}; write label="value", or !=, =~, !~')
+    label, value = found["label"], found["value"]
+    quoted = value.startswith('"')
+    if quoted and (len(value) < 2 or not value.endswith('"')):
+        raise ValueError(f"has a double quote that is not closed: {value}")
+    inner = value[1:-1] if quoted else value
+    if re.search(r'(?<!\\)(?:\\\\)*"', inner) or (quoted and re.search(r"(?<!\\)(?:\\\\)*\\$", inner)):
+        raise ValueError(f"has a double quote in its value that is not escaped: {value}")
+    return Matcher(_unescaped(label.strip('"')), found["operator"], _unescaped(inner))
+
+
+def _unescaped(text: str) -> str:
+    """Undo the three escapes that there are; a backslash before anything else stands for itself."""
+    return re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[0]), text, flags=re.DOTALL)

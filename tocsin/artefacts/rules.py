@@ -54,7 +54,9 @@ def read_groups(document: Document) -> tuple[Group, ...]:
     """
     value = document.value
     if not isinstance(value, dict) or not isinstance(value.get("groups"), list):
-        raise Unreadable(document.place(), "is not a rule file: it has no list `groups`")
+        kind = value.get("kind") if isinstance(value, dict) else None
+        but = "; the rules of a PrometheusRule object stand under `spec`" if kind == "PrometheusRule" else ""
+        raise Unreadable(document.place(), f"is not a rule file: it has no list `groups`{but}")
     return tuple(_group(document, i, group) for i, group in enumerate(value["groups"]))
 
 
@@ -65,10 +67,11 @@ def _group(document: Document, index: int, group: Any) -> Group:
     rules = group.get("rules")
     if not isinstance(rules, list):
         rules = []
+    _duration(document, (*route, "query_offset"), group.get("query_offset"))
     return Group(
         name=group["name"],
         file=document.file,
-        interval_seconds=_duration(document, (*route, "interval"), group.get("interval")),
+        interval_seconds=_duration(document, (*route, "interval"), group.get("interval")) or None,
         rules=tuple(_rule(document, (*route, "rules", i), rule, group["name"]) for i, rule in enumerate(rules)),
         place=document.place(*route),
     )
@@ -102,11 +105,32 @@ def _duration(document: Document, route: Route, raw: Any) -> float | None:
     try:
         return parse_duration(str(raw))
     except ValueError as error:
-        raise Unreadable(document.place(*route), str(error)) from error
+        raise Unreadable(document.place(*route), f"{route[-1]}: {error}") from error
 
 
 def _strings(value: Any) -> dict[str, str]:
     return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}
+
+
+def place_within(text: str, place: Place, value: str, offset: int) -> Place:
+    """Return the place of a character of a scalar that stands at `place` in a file's text.
+
+    It is exact for a scalar that stands on one line as it is, and for a literal block; else it is `place` itself.
+    """
+    lines, offset = text.split("\n"), min(offset, len(value.rstrip("\n")))
+    if place.line > len(lines):
+        return place
+    before, line = lines[place.line - 1][: place.column - 1], lines[place.line - 1][place.column - 1 :]
+    quote = 1 if line[:1] in ("'", '"') else 0
+    if line[quote:].startswith(value.rstrip("\n")):
+        return Place(place.file, place.line, len(before) + quote + offset + 1)
+    above = value[:offset].count("\n")
+    shown, column = value.split("\n")[above], offset - (value.rfind("\n", 0, offset) + 1)
+    number = place.line + 1 + above
+    if line.startswith("|") and number <= len(lines) and lines[number - 1].rstrip("\r").endswith(shown):
+        indent = len(lines[number - 1].rstrip("\r")) - len(shown)
+        return Place(place.file, number, indent + column + 1)
+    return place
 
 
 def case_ids(rules: Iterable[Rule]) -> dict[str, Rule]:

@@ -73,6 +73,6 @@ def _duration(document: Document, route: Route, raw: Any, default: float) -> flo
     if raw is None:
         return default
     try:
-        return parse_duration(str(raw))
+        return parse_duration(str(raw)) or default
     except ValueError as error:
-        raise Unreadable(document.place(*route), str(error)) from error
+        raise Unreadable(document.place(*route), f"{route[-1]}: {error}") from error

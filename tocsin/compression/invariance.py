@@ -12,14 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tocsin.compression.samples import InputSeries
 from tocsin.compression.written import yaml_text
 from tocsin.durations import format_duration, parse_duration
+from tocsin.source import Place
 
 RunPromtool = Callable[[Mapping[str, str], Sequence[str]], tuple[int, str, str]]
-"""Runs promtool with these arguments in a directory with these files; returns exit code, stdout and stderr."""
-
-InputSeries = tuple[str, str]
-"""A series (`errors{job="api"}`) and its samples, one a scrape, in promtool's notation (`0+1x100`)."""
+"""Runs `promtool test rules` on some of these files, in a folder of theirs; returns exit code, stdout and stderr."""
 
 _IMPOSSIBLE = -1
 _GOT = re.compile(r"got:\s*\{\}\s+(\S+)")
@@ -52,12 +51,61 @@ class Invariance:
         """Whether both did the same and did fire; that neither ever fired proves nothing."""
         return self.production == self.compressed and self.production.firing > 0
 
+    @property
+    def disproven(self) -> bool:
+        """Whether they did not do the same."""
+        return self.production != self.compressed
+
     def __str__(self) -> str:
+        counts = f"production {self.production}, compressed {self.compressed}"
         if self.proven:
-            return f"same in both times (pending/firing {self.production})"
-        if self.production.firing == 0 and self.compressed.firing == 0:
-            return f"nothing proven: it fired in neither time (pending/firing {self.production}, {self.compressed})"
-        return f"not the same: pending/firing {self.production} in production, {self.compressed} compressed"
+            return f"proven invariant: {counts}"
+        return f"not the same: {counts}" if self.disproven else f"nothing proven, it never fired: {counts}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What was found on one set of samples: counts, or why there are none."""
+
+    place: Place
+    """Where the samples are written."""
+    found: Invariance | str
+
+    @property
+    def proven(self) -> bool:
+        """Whether the rule did the same in both times, and fired."""
+        return isinstance(self.found, Invariance) and self.found.proven
+
+    @property
+    def disproven(self) -> bool:
+        """Whether the rule did not do the same in both times."""
+        return isinstance(self.found, Invariance) and self.found.disproven
+
+    def __str__(self) -> str:
+        if isinstance(self.found, Invariance):
+            return f"{self.found} (evaluations pending/firing on the series of {self.place})"
+        return f"nothing proven by the series of {self.place}: {self.found}"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was found of a rule on all the samples that there are for it."""
+
+    trials: tuple[Trial, ...]
+
+    @property
+    def proven(self) -> bool:
+        """Whether the rule fired, and nowhere did anything else than in production."""
+        return any(trial.proven for trial in self.trials) and not self.disproven
+
+    @property
+    def disproven(self) -> bool:
+        """Whether the rule anywhere did something else than in production."""
+        return any(trial.disproven for trial in self.trials)
+
+    def __str__(self) -> str:
+        telling = [t for t in self.trials if t.disproven] or [t for t in self.trials if t.proven] or self.trials
+        return str(telling[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +144,17 @@ def prove(
     matchers = {"alertname": alert, **(labels or {})}
     before = _test(samples.series, _interval(scrape), _interval(evaluation), steps, matchers)
     after = _test(shown, _interval(scrape / factor), _interval(evaluation / factor), steps, matchers)
-    return Invariance(
-        production=_evaluations(production, before, run_promtool),
-        compressed=_evaluations(compressed, after, run_promtool),
-    )
+    files = {
+        "production.yml": production,
+        "compressed.yml": compressed,
+        "production_test.yml": yaml_text({"rule_files": ["production.yml"], **before}),
+        "compressed_test.yml": yaml_text({"rule_files": ["compressed.yml"], **after}),
+    }
+    code, stdout, stderr = run_promtool(files, ["production_test.yml", "compressed_test.yml"])
+    got = [round(float(value)) for value in _GOT.findall(f"{stdout}\n{stderr}")]
+    if len(got) != 4:
+        raise NotJudged(f"promtool test rules (exit code {code}) gave no counts: {(stderr or stdout).strip()}")
+    return Invariance(production=Evaluations(*got[:2]), compressed=Evaluations(*got[2:]))
 
 
 def _test(
@@ -109,20 +164,9 @@ def _test(
     shown = [{"series": name, "values": values} for name, values in series]
     asked = [_question({**matchers, "alertstate": state}, end) for state in ("pending", "firing")]
     return {
-        "rule_files": ["rules.yml"],
         "evaluation_interval": evaluation,
         "tests": [{"interval": scrape, "input_series": shown, "promql_expr_test": asked}],
     }
-
-
-def _evaluations(rules: str, test: Mapping[str, Any], run_promtool: RunPromtool) -> Evaluations:
-    files = {"rules.yml": rules, "test.yml": yaml_text(test)}
-    code, stdout, stderr = run_promtool(files, ["test", "rules", "test.yml"])
-    got = _GOT.findall(f"{stdout}\n{stderr}")
-    if len(got) != 2:
-        raise NotJudged(f"promtool test rules (exit code {code}) gave no counts: {(stderr or stdout).strip()}")
-    pending, firing = (round(float(value)) for value in got)
-    return Evaluations(pending, firing)
 
 
 def _interval(seconds: float) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from tocsin.artefacts.rules import Rule, case_ids, read_groups
-from tocsin.compression.ambiguity import Ambiguity, classify
+from tocsin.artefacts.rules import Group, Rule, case_ids, read_groups
+from tocsin.compression.ambiguity import Ambiguity, Class, classify
 from tocsin.compression.expression import Unscalable, number_text, scale_expression, threshold_comparison
+from tocsin.compression.invariance import Proof
 from tocsin.compression.scaling import Recorded, Traffic
 from tocsin.durations import scale_duration
 from tocsin.promql import Expr, PromQLError, parse, selectors
@@ -28,6 +29,8 @@ class Handling(StrEnum):
     """Left out: its meaning would change, and its owner has not said what to do."""
     NOT_DRILLABLE = "not drillable"
     """Left out: its owner says so, or it reads a rule that is."""
+    DISPROVEN = "disproven"
+    """Left out: as its owner decided, it does something else than in production on the series that there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +49,38 @@ class HandledRule:
     """Why it is left out, and what would bring it in."""
     ambiguities: tuple[Ambiguity, ...] = ()
     """Those that no decision settles."""
+    interval_seconds: float | None = None
+    """Between evaluations, as its group says; None if it does not."""
+    candidate: str | None = None
+    """The expression that a proof is asked of: as rewritten, or as it would be if it were proven invariant."""
+    invariance: str = ""
+    """What a proof found of a rule that is kept."""
+    decided_by: str | None = None
+    """The name under which a decision was found."""
+    contradiction: str = ""
+    """Why the decision cannot be applied to the rule."""
+    error: PromQLError | None = None
+    """Why the expression cannot be read."""
 
     @property
     def place(self) -> Place:
         """Where its expression stands."""
         return self.rule.expression_place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandledRules:
+    """What becomes of each rule of a file, before that file is written anew."""
+
+    document: Document
+    groups: tuple[Group, ...]
+    rules: tuple[HandledRule, ...]
+    used: frozenset[str]
+    """The names under which decisions were found."""
+
+    def settled(self, proofs: Mapping[str, Proof]) -> HandledRules:
+        """Return them with what proofs say, by case id: an ambiguous rule is kept, or a decided one left out."""
+        return replace(self, rules=tuple(_settled(rule, proofs.get(rule.case)) for rule in self.rules))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,18 +128,58 @@ def compress_rules(
     of the other files: what their recording rules record, and those that they leave out; None means this file is all.
     With factor 1 nothing is ambiguous and only the heartbeat is added. Raises Unreadable if it is no rule file.
     """
+    handled = handle_rules(document, factor, decisions, traffic=traffic, recorded=recorded)
+    return write_rules(handled, factor, left_out=left_out)
+
+
+def handle_rules(
+    document: Document,
+    factor: float,
+    decisions: Mapping[str, Decision],
+    *,
+    traffic: Traffic = "same",
+    recorded: Recorded | None = None,
+) -> HandledRules:
+    """Say what becomes of each rule of a file by itself; see `compress_rules`."""
     groups = read_groups(document)
     names = {id(rule): case for case, rule in case_ids(r for g in groups for r in g.rules).items()}
     compressor = _Compressor(factor, decisions, traffic, recorded or recorded_in([document]))
-    handled = [compressor.handled(names.get(id(rule), rule.base_id), rule) for group in groups for rule in group.rules]
-    handled = _without_readers(handled, left_out or {})
-    fates = iter(handled)
+    handled = tuple(
+        replace(compressor.handled(names.get(id(rule), rule.base_id), rule), interval_seconds=group.interval_seconds)
+        for group in groups
+        for rule in group.rules
+    )
+    return HandledRules(document=document, groups=groups, rules=handled, used=frozenset(compressor.used))
+
+
+def write_rules(
+    handled: HandledRules, factor: float, *, left_out: Mapping[str, Handling] | None = None
+) -> CompressedRules:
+    """Write a file anew, without the rules that are left out and those that read them; see `compress_rules`."""
+    rules = _without_readers(list(handled.rules), left_out or {})
+    fates = iter(rules)
     written = [
-        _written(raw, [next(fates) for _ in group.rules], document.file, factor)
-        for raw, group in zip(document.value["groups"], groups, strict=True)
+        _written(raw, [next(fates) for _ in group.rules], handled.document.file, factor)
+        for raw, group in zip(handled.document.value["groups"], handled.groups, strict=True)
     ]
-    value = {**document.value, "groups": written}
-    return CompressedRules(value=value, rules=tuple(handled), used=frozenset(compressor.used))
+    value = {**handled.document.value, "groups": written}
+    return CompressedRules(value=value, rules=tuple(rules), used=handled.used)
+
+
+def _settled(one: HandledRule, proof: Proof | None) -> HandledRule:
+    if proof is None or one.candidate is None:
+        return one
+    if one.compressed is not None and proof.disproven:
+        reason = f"{one.decision.partition(',')[0]} is decided, but {proof}{_CURE}"
+        return replace(one, handling=Handling.DISPROVEN, compressed=None, reason=reason)
+    if one.compressed is not None or proof.proven:
+        kept = replace(one, handling=Handling.COMPRESSED, compressed=one.candidate, reason="", ambiguities=())
+        return replace(kept, invariance=str(proof))
+    return replace(one, reason=f"{one.reason}\n{proof}")
+
+
+_PROVABLE = "; or prove it with `series` under its name, or a promtool test that names it"
+_CURE = "; decide otherwise, or write under `series: drill` what a drill's scrapes find where its traffic is its own"
 
 
 def _parsed(text: str) -> Expr | None:
@@ -127,33 +197,33 @@ class _Compressor:
         self.recorded = recorded
         self.used: set[str] = set()
 
-    def decision(self, case: str, name: str) -> Decision | None:
+    def decision(self, case: str, name: str) -> tuple[str | None, Decision | None]:
+        """Return the decision for a rule, and the name under which it stands."""
         for key in (case, name):
             if key in self.decisions:
                 self.used.add(key)
-                return self.decisions[key]
-        return None
+                return key, self.decisions[key]
+        return None, None
 
     def handled(self, case: str, rule: Rule) -> HandledRule:
-        decision = self.decision(case, rule.name)
+        key, decision = self.decision(case, rule.name)
+        one = HandledRule(case=case, rule=rule, handling=Handling.UNDECIDED, decided_by=key)
         try:
             expr = parse(rule.expression)
         except PromQLError as error:
-            reason = f"its expression cannot be read: {error}"
-            return HandledRule(case=case, rule=rule, handling=Handling.UNDECIDED, reason=reason)
+            return replace(one, reason=f"its expression cannot be read: {error}", error=error)
         if self.factor == 1:
-            return HandledRule(case=case, rule=rule, handling=Handling.COMPRESSED, compressed=rule.expression)
+            return replace(one, handling=Handling.COMPRESSED, compressed=rule.expression)
         if decision is not None and decision.not_drillable is not None:
             reason = decision.not_drillable
-            return HandledRule(
-                case=case, rule=rule, handling=Handling.NOT_DRILLABLE, decision="not_drillable", reason=reason
-            )
+            return replace(one, handling=Handling.NOT_DRILLABLE, decision="not_drillable", reason=reason)
         try:
-            return self.decided(case, rule, expr, decision)
+            return self.decided(one, expr, decision)
         except Unscalable as error:
-            return HandledRule(case=case, rule=rule, handling=Handling.UNDECIDED, reason=str(error))
+            return replace(one, reason=str(error), contradiction=str(error))
 
-    def decided(self, case: str, rule: Rule, expr: Expr, decision: Decision | None) -> HandledRule:
+    def decided(self, one: HandledRule, expr: Expr, decision: Decision | None) -> HandledRule:
+        """Apply the decision, if any, and say what it leaves open; raises Unscalable."""
         open_ = [a for a in classify(expr, self.recorded) if self.traffic in a.traffic]
         scale_constants = decision is not None and decision.scale_constant
         threshold = decision.threshold if decision is not None else None
@@ -165,24 +235,29 @@ class _Compressor:
             replaced = threshold_comparison(expr, self.recorded).node.span
             open_ = [a for a in open_ if a.span != replaced or "threshold" not in a.decisions]
             phrase = f"threshold {number_text(threshold)}, because {decision.because}"
-        if open_:
-            reason = _undecided(open_, rule, phrase)
-            return HandledRule(
-                case=case,
-                rule=rule,
-                handling=Handling.UNDECIDED,
-                decision=phrase,
-                reason=reason,
-                ambiguities=tuple(open_),
+        try:
+            candidate = scale_expression(
+                one.rule.expression,
+                self.factor,
+                scale_constants=scale_constants,
+                threshold=threshold,
+                recorded=self.recorded,
             )
-        compressed = scale_expression(
-            rule.expression,
-            self.factor,
-            scale_constants=scale_constants,
-            threshold=threshold,
-            recorded=self.recorded,
+        except Unscalable as error:
+            raise Unscalable("; ".join([str(error), *_undecided(open_, one.rule, phrase).splitlines()])) from error
+        if not open_:
+            return replace(
+                one, handling=Handling.COMPRESSED, compressed=candidate, candidate=candidate, decision=phrase
+            )
+        # No series can show what the time of day does: a test has its own clock.
+        provable = one.rule.alerting and all(a.kind is not Class.CALENDAR for a in open_)
+        return replace(
+            one,
+            decision=phrase,
+            reason=_undecided(open_, one.rule, phrase) + (_PROVABLE if provable else ""),
+            ambiguities=tuple(open_),
+            candidate=candidate if provable else None,
         )
-        return HandledRule(case=case, rule=rule, handling=Handling.COMPRESSED, compressed=compressed, decision=phrase)
 
 
 def _undecided(ambiguities: Iterable[Ambiguity], rule: Rule, decided: str) -> str:

@@ -161,6 +161,22 @@ class Recorded:
         """Return what is recorded by that name."""
         return None if name is None else self.expressions.get(name)
 
+    def read_by(self, expr: Expr) -> dict[str, Expr]:
+        """Return what is recorded of all that `expr` reads, each after what it reads itself."""
+        found: dict[str, Expr] = {}
+        entered: set[str] = set()
+
+        def enter(reader: Expr) -> None:
+            for node in walk(reader):
+                name = node.name if isinstance(node, VectorSelector) else None
+                if name in self.expressions and name not in entered and len(entered) <= self.MOST_STEPS:
+                    entered.add(name)
+                    enter(self.expressions[name])
+                    found[name] = self.expressions[name]
+
+        enter(expr)
+        return found
+
     def power(self, name: str | None) -> Power:
         """Return the power of what is recorded by that name."""
         return self._followed(name, self._powers, NONE, power)

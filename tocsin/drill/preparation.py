@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tocsin.artefacts.alertmanager import RouteNode, Routing, read_routing
 from tocsin.artefacts.files import Artefacts, read_artefacts
-from tocsin.artefacts.rules import Rule, case_ids, read_groups
 from tocsin.artefacts.scrape import Scraping, read_scraping
 from tocsin.compression.alertmanager import compress_alertmanager
 from tocsin.compression.flags import compress_flags
 from tocsin.compression.prometheus import CompressedPrometheus, compress_prometheus
-from tocsin.compression.rules import Handling, compress_rules, recorded_in
 from tocsin.compression.written import yaml_text
+from tocsin.drill.processes import Processes
+from tocsin.drill.rewriting import RuleRewriter
 from tocsin.drill.site import Facts
-from tocsin.durations import format_duration
 from tocsin.engines.binaries import Engine, find_engines, version
-from tocsin.evidence import LeftOut, RuleFacts, Selected, Target
-from tocsin.promql import longest_window, parse, selectors
-from tocsin.source import Document, Place, Unreadable
+from tocsin.evidence import LeftOut, RuleFacts, Target
+from tocsin.source import Document, Place, Unreadable, nearest
 from tocsin.system import BadSystem, Environment, Kind, Problem, System
 
 
@@ -109,92 +108,101 @@ class Prepared:
 
 
 def prepare(system: System, environment: str) -> Prepared:
-    """Read and rewrite what an environment of ours needs. Raises BadSystem at the places that stand in the way."""
+    """Read and rewrite what an environment of ours needs.
+
+    Raises BadSystem with every problem that stands in the way, each at its place, and EngineTrouble where a program
+    of the engines' is missing.
+    """
     declared = system.environment(environment)[1]
     artefacts = read_artefacts(system)
     if artefacts.unreadable:
         raise BadSystem(artefacts.unreadable)
-    prometheus = _the_one(system, artefacts, Kind.PROMETHEUS)
-    alertmanager = _the_one(system, artefacts, Kind.ALERTMANAGER)
+    prometheus, alertmanager = (_the_one(system, artefacts, kind) for kind in (Kind.PROMETHEUS, Kind.ALERTMANAGER))
+    rule_documents = _rule_documents(system, artefacts)
     try:
         scraping, routing = read_scraping(prometheus), read_routing(alertmanager)
-        rules = _read_rules(system, artefacts, scraping, declared)
+        rules = RuleRewriter(
+            system=system,
+            environment=declared,
+            scraping=scraping,
+            documents=rule_documents,
+            tests=artefacts.documents[Kind.TESTS],
+        )
+        processes = Processes(system, environment, declared)
+        if problems := (*processes.problems(scraping), *_lost_routes(routing), *rules.problems()):
+            raise BadSystem(problems)
+        rewritten = rules.rewritten()
     except Unreadable as error:
         raise BadSystem((Problem(error.place, error.message),)) from error
-    engines = find_engines()
     return Prepared(
         directory=system.directory,
         environment=declared,
-        order=tuple(_in_order(system, environment, declared)),
-        jobs=_jobs(system, environment, declared, scraping),
-        rule_files=rules.files,
-        rule_count=rules.count,
-        rules=tuple(rules.facts),
-        left_out=tuple(rules.left_out),
+        order=processes.order,
+        jobs=processes.jobs,
+        rule_files=rewritten.files,
+        rule_count=rewritten.count,
+        rules=rewritten.facts,
+        left_out=rewritten.left_out,
         flags=compress_flags(declared.factor),
         originals={
             d.file: (system.directory / d.file).read_text(encoding="utf-8-sig")
-            for d in (prometheus, alertmanager, *artefacts.documents[Kind.RULES])
+            for d in (prometheus, alertmanager, *rule_documents)
         },
         scraping=scraping,
         routing=routing,
         prometheus_document=prometheus,
         alertmanager_document=alertmanager,
-        engines={
-            "prometheus": version(engines[Engine.PROMETHEUS]),
-            "alertmanager": version(engines[Engine.ALERTMANAGER]),
-        },
+        engines=_versions(),
     )
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of the engines that a stack is made of."""
+    programs = find_engines()
+    engines = {"prometheus": programs[Engine.PROMETHEUS], "alertmanager": programs[Engine.ALERTMANAGER]}
+    with ThreadPoolExecutor(len(engines), thread_name_prefix="version") as pool:
+        return dict(zip(engines, pool.map(version, engines.values()), strict=True))
 
 
 def _the_one(system: System, artefacts: Artefacts, kind: Kind) -> Document:
     documents = artefacts.documents[kind]
-    if len(documents) != 1:
-        files = ", ".join(d.file for d in documents) or "none"
-        raise BadSystem(
-            (Problem(system.place("artefacts", kind), f"a drill needs exactly one {kind} file; there are: {files}"),)
-        )
-    return documents[0]
+    if len(documents) == 1:
+        return documents[0]
+    files = ", ".join(dict.fromkeys(d.file for d in documents))
+    said = f"a drill needs exactly one {kind} file; there are: {files}" if files else f"a drill needs a {kind} file"
+    cure = f"name it: `artefacts: {{{kind}: [FILE]}}`"
+    if files and len(set(files.split(", "))) == 1:
+        said, cure = f"a drill needs exactly one {kind} document; {files} holds {len(documents)}", "keep one"
+    raise BadSystem((Problem(system.place("artefacts", kind), f"{said}; {cure}"),))
 
 
-def _in_order(system: System, environment: str, declared: Environment) -> Iterator[str]:
-    """Yield processes so that each comes after those whose address it asks for."""
-    needs = {
-        name: {
-            other
-            for text in (*process.command, *process.environment.values())
-            for other in re.findall(r"\{([a-z_][a-z0-9_-]*)\.(?:url|port)\}", text)
-        }
-        for name, process in declared.processes.items()
-    }
-    while needs:
-        ready = [name for name, others in needs.items() if not others & needs.keys()]
-        if not ready:
-            place = system.place("environments", environment, "processes")
-            raise BadSystem((Problem(place, f"processes need each other's address in a circle: {', '.join(needs)}"),))
-        for name in ready:
-            yield name
-            del needs[name]
+def _rule_documents(system: System, artefacts: Artefacts) -> tuple[Document, ...]:
+    """Return the rule files; Prometheus reads the first document of a file, so there may be no other."""
+    documents = artefacts.documents[Kind.RULES]
+    if not documents:
+        said = "a drill needs a rule file; name it: `artefacts: {rules: [FILE]}`"
+        raise BadSystem((Problem(system.place("artefacts", Kind.RULES), said),))
+    several = [file for file, count in Counter(d.file for d in documents).items() if count > 1]
+    if several:
+        said = "holds several YAML documents, of which Prometheus reads the first alone; make it one, or several files"
+        raise BadSystem(tuple(Problem(Place(file), said) for file in several))
+    return documents
 
 
-def _jobs(system: System, environment: str, declared: Environment, scraping: Scraping) -> dict[str, tuple[str, ...]]:
-    """Return which processes are the targets of which scrape jobs; a job that does not exist is a problem."""
-    jobs: dict[str, list[str]] = {}
-    problems = []
-    known = {job.name for job in scraping.jobs}
-    for name, process in declared.processes.items():
-        for job in (name,) if process.jobs is None else process.jobs:
-            jobs.setdefault(job, []).append(name)
-    for job, engine in declared.exporters.items():
-        jobs.setdefault(job, []).append(engine)
-    for job in jobs.keys() - known:
-        place = system.place("environments", environment, "processes", jobs[job][0])
-        problems.append(
-            Problem(place, f"there is no scrape job {job!r}; the configuration has {', '.join(sorted(known))}")
-        )
-    if problems:
-        raise BadSystem(tuple(problems))
-    return {job: tuple(names) for job, names in jobs.items()}
+def _lost_routes(routing: Routing) -> Iterator[Problem]:
+    """Yield the routes that lead to no receiver: Alertmanager does not start with them."""
+    for route in _all_routes(routing.root):
+        if route.receiver not in routing.receivers:
+            meant = nearest(route.receiver, routing.receivers)
+            cure = (
+                f"did you mean {' or '.join(meant)}?"
+                if meant
+                else f"there are {', '.join(routing.receivers) or 'none'}"
+            )
+            said = (
+                f"sends to receiver {route.receiver!r}, which does not exist" if route.receiver else "names no receiver"
+            )
+            yield Problem(route.place, f"this route {said}; {cure}")
 
 
 def _receiver_places(routing: Routing) -> Iterator[tuple[str, str]]:
@@ -209,88 +217,3 @@ def _all_routes(node: RouteNode) -> Iterator[RouteNode]:
     yield node
     for child in node.children:
         yield from _all_routes(child)
-
-
-@dataclass(slots=True)
-class _Rules:
-    """The rules of a system, rewritten."""
-
-    files: dict[str, str] = field(default_factory=dict)
-    count: int = 0
-    facts: list[RuleFacts] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
-
-
-def _read_rules(system: System, artefacts: Artefacts, scraping: Scraping, declared: Environment) -> _Rules:
-    """Rewrite every rule file; what one leaves out is left out of the readers in the files after it too."""
-    documents = artefacts.documents[Kind.RULES]
-    recorded = recorded_in(documents)
-    gone: dict[str, Handling] = {}
-    rules = _Rules()
-    for document in documents:
-        compressed = compress_rules(
-            document,
-            declared.factor,
-            system.declaration.compression.rules,
-            traffic=declared.traffic,
-            recorded=recorded,
-            left_out=gone,
-        )
-        rules.files[document.file.replace("/", "_")] = yaml_text(compressed.value)
-        groups = read_groups(Document(document.file, compressed.value, document.places, document.keys))
-        rules.count += sum(len(group.rules) for group in groups)
-        running = case_ids(rule for group in groups for rule in group.rules)
-        intervals = {group.name: group.interval_seconds for group in groups}
-        for handled in compressed.rules:
-            rule = handled.rule
-            if handled.handling is not Handling.COMPRESSED:
-                gone[rule.name] = handled.handling
-                out = {"id": handled.case, "name": rule.name, "file": rule.file, "line": rule.place.line}
-                rules.left_out.append(LeftOut(**out, reason=f"{handled.handling}: {handled.reason}"))
-            elif rule.alerting:
-                interval = intervals[rule.group] or scraping.evaluation_seconds / declared.factor
-                pair = _Pair(handled.case, rule, running[handled.case])
-                rules.facts.append(_facts(pair, scraping, declared.factor, interval))
-    return rules
-
-
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    """A rule as its owner wrote it, and as it runs."""
-
-    case: str
-    written: Rule
-    running: Rule
-
-
-def _facts(pair: _Pair, scraping: Scraping, factor: float, interval: float) -> RuleFacts:
-    rule, running = pair.written, pair.running
-    expression = parse(running.expression)
-    found = selectors(expression)
-    jobs = [m.value for s in found for m in s.matchers if m.name == "job" and m.op == "="]
-    return RuleFacts(
-        id=pair.case,
-        name=rule.name,
-        group=rule.group,
-        file=rule.file,
-        line=rule.place.line,
-        expression_line=rule.expression_place.line,
-        hold_line=rule.hold_place.line,
-        expression=running.expression,
-        production_expression=rule.expression,
-        labels=dict(rule.labels),
-        hold_seconds=running.hold_seconds,
-        production_hold=format_duration(rule.hold_seconds),
-        keep_firing_seconds=running.keep_firing_seconds,
-        interval_seconds=interval,
-        window_seconds=longest_window(expression),
-        scrape_seconds=scraping.interval(jobs) / factor,
-        selectors=tuple(
-            Selected(
-                text=s.text(running.expression),
-                metric=s.name or "",
-                matchers=tuple((m.name, m.op, m.value) for m in s.matchers if m.name != "__name__"),
-            )
-            for s in found
-        ),
-    )

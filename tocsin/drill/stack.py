@@ -408,13 +408,12 @@ class FreshStack:
             raise EngineTrouble(what, str(settings.profile), error.reason, Kind.TIMED_OUT) from error
 
     def stop_load(self, part: str) -> float:
-        """Stop it, if it runs; return when its last request was over."""
+        """Stop it, if it runs; return when its users had stopped."""
         load = self._loads.get(part)
         if load is None:
             return self.now()
         load.stop()
-        last = next((line.get("last_request") for line in load.lines() if line.get("event") == "stopped"), None)
-        return self.now() if last is None else float(last)
+        return next((float(line["time"]) for line in load.lines() if line.get("event") == "stopped"), self.now())
 
 
 def filled(text: str, known: Mapping[str, Any]) -> str:

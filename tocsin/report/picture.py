@@ -260,7 +260,7 @@ class _Sheet:
         for _, curve in comparison.thresholds:
             _plot(axes, curve, color=_paint("threshold"), linewidth=1.3, linestyle=(0, (5, 3)))
         axes.set_ylim(*_limits(comparison))
-        _scale(axes, MaxNLocator(5))
+        _scale(axes, MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
         self._draw_unknown(axes, comparison)
         self._name_curves(axes, comparison)
         self._draw_distance(axes, comparison)

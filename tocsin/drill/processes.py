@@ -1,0 +1,126 @@
+"""The processes of an environment of ours: in which order they start, and which scrape jobs they answer for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from tocsin.artefacts.scrape import Scraping
+from tocsin.source import Place, nearest
+from tocsin.system import Environment, Problem, Process, System
+
+_ADDRESS = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\.(?:url|port)\}")
+_FILLED_IN = re.compile(r"[a-z_][a-z0-9_-]*")
+"""The names of processes that can stand in a placeholder."""
+_LIMIT = re.compile(r"\{(memory_bytes|cores)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text of a process's that has placeholders, and where it stands."""
+
+    text: str
+    place: Place
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The processes whose addresses it asks for."""
+        return frozenset(_ADDRESS.findall(self.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """The processes that one environment declares, with their places in system.yaml."""
+
+    system: System
+    name: str
+    """The environment's."""
+    environment: Environment
+
+    def place(self, *route: str | int) -> Place:
+        """Return where a part of the environment stands."""
+        return self.system.place("environments", self.name, *route)
+
+    def problems(self, scraping: Scraping) -> Iterator[Problem]:
+        """Yield what keeps them from starting, or from being scraped, as far as it can be read."""
+        for name, process in self.environment.processes.items():
+            for text in self._texts(name, process):
+                yield from self._unfilled(name, process, text)
+            if not (self.system.directory / process.directory).is_dir():
+                place = self.place("processes", name, "directory")
+                yield Problem(place, f"process {name} starts in {process.directory!r}, and there is no such folder")
+        if stuck := self._started()[1]:
+            said = f"processes need each other's address in a circle: {', '.join(stuck)}"
+            yield Problem(self.place("processes", stuck[0]), said)
+        yield from self._unknown_jobs(scraping)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The processes, each after those whose address it asks for."""
+        return self._started()[0]
+
+    @property
+    def jobs(self) -> Mapping[str, tuple[str, ...]]:
+        """Scrape jobs that have targets here, with the processes or engines that are their targets."""
+        found: dict[str, list[str]] = {}
+        for job, target, _ in self._claims():
+            found.setdefault(job, []).append(target)
+        return {job: tuple(targets) for job, targets in found.items()}
+
+    def _claims(self) -> Iterator[tuple[str, str, Place]]:
+        """Yield each job that has a target, the target, and where that is said."""
+        for name, process in self.environment.processes.items():
+            if process.jobs is None:
+                yield name, name, self.place("processes", name)
+            for i, job in enumerate(process.jobs or ()):
+                yield job, name, self.place("processes", name, "jobs", i)
+        for job, engine in self.environment.exporters.items():
+            yield job, engine, self.place("exporters", job)
+
+    def _unknown_jobs(self, scraping: Scraping) -> Iterator[Problem]:
+        known = [job.name for job in scraping.jobs]
+        for job, target, place in self._claims():
+            if job not in known:
+                said = f"there is no scrape job {job!r} of which {target} could be a target; {_offered(job, known)}"
+                cure = "name its jobs (`jobs: [NAME]`), or none (`jobs: []`)" if job == target else ""
+                yield Problem(place, "; ".join(filter(None, [said, cure])))
+
+    def _texts(self, name: str, process: Process) -> Iterator[_Text]:
+        route = ("processes", name)
+        yield from (_Text(text, self.place(*route, "command", i)) for i, text in enumerate(process.command))
+        yield from (_Text(text, self.place(*route, "environment", k)) for k, text in process.environment.items())
+
+    def _unfilled(self, name: str, process: Process, text: _Text) -> Iterator[Problem]:
+        known = self.environment.processes.keys()
+        for other in sorted(text.needs):
+            if other not in known:
+                said = f"process {name} asks for the address of {other!r}, which is no process of this environment"
+                yield Problem(text.place, f"{said}; {_offered(other, known)}")
+            elif not _FILLED_IN.fullmatch(other):
+                yield Problem(text.place, f"process {name} asks for the address of {other!r}: write it in lower case")
+        for limit in sorted(set(_LIMIT.findall(text.text))):
+            if getattr(process, limit) is None:
+                yield Problem(
+                    text.place, f"process {name} asks for {{{limit}}} and does not declare it: add `{limit}:`"
+                )
+
+    def _started(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the order of starting, and the processes that never could start."""
+        waiting = {
+            name: frozenset().union(*(text.needs for text in self._texts(name, process)))
+            for name, process in self.environment.processes.items()
+        }
+        order: list[str] = []
+        while ready := [name for name, others in waiting.items() if not others & waiting.keys()]:
+            order += ready
+            for name in ready:
+                del waiting[name]
+        return tuple(order), tuple(waiting)
+
+
+def _offered(name: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    if meant := nearest(name, names):
+        return f"did you mean {' or '.join(meant)}?"
+    return f"there are {', '.join(names) or 'none'}"
