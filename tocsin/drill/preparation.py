@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 
 from tocsin.artefacts.alertmanager import RouteNode, Routing, read_routing
@@ -161,7 +162,8 @@ def _versions() -> dict[str, str]:
     programs = find_engines()
     engines = {"prometheus": programs[Engine.PROMETHEUS], "alertmanager": programs[Engine.ALERTMANAGER]}
     with ThreadPoolExecutor(len(engines), thread_name_prefix="version") as pool:
-        return dict(zip(engines, pool.map(version, engines.values()), strict=True))
+        found = dict(zip(engines, pool.map(version, engines.values()), strict=True))
+    return {**found, "locust": metadata.version("locust")}  # asked of its package: importing it patches the process
 
 
 def _the_one(system: System, artefacts: Artefacts, kind: Kind) -> Document:
