@@ -40,7 +40,10 @@ def test_a_killed_instrument_makes_the_drill_inconclusive(victim: str) -> None:
 def test_nothing_outlives_a_harness_that_is_killed(tmp_path: Path) -> None:
     """Kill -9 of the command itself: every process that it started, and theirs, is gone soon after."""
     harness = subprocess.Popen(
-        [sys.executable, "-m", "tocsin.cli", "drill", str(SYSTEM), "high-error-rate", "--reports", str(tmp_path)],
+        [
+            *(sys.executable, "-m", "tocsin.cli", "drill", str(SYSTEM), "high-error-rate"),
+            *("--environment", "local", "--reports", str(tmp_path)),
+        ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

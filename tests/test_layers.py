@@ -33,8 +33,9 @@ LAYERS = (
     Layer(("checks", "stimuli", "compression"), apart=True),
     Layer(("simulation", "pipeline", "exposition", "probes", "drill"), apart=True),
     Layer(("plan",)),
+    Layer(("waivers",)),
     Layer(("report",)),
-    Layer(("runner",)),
+    Layer(("runner", "up")),
     Layer(("cli",)),
 )
 """From the ground up, as ARCHITECTURE.md draws them; a module may import only from lines under its own."""

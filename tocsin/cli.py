@@ -5,23 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
 from tocsin import __version__
-from tocsin.case import CaseResult
 from tocsin.deadline import DeadlineExceeded, Stopped
-from tocsin.drill.judge import DrillResult
 from tocsin.drill.planning import PlannedDrill, plan_drills
 from tocsin.drill.runs import new_run, point_latest
 from tocsin.report.console import print_drills, run_console
-from tocsin.runner import RunRequest, conclude_run, judge_run, perform_run, print_plan
+from tocsin.runner import RunRequest, case_of_drill, conclude_run, judge_run, perform_run, print_plan
 from tocsin.source import Place, nearest
 from tocsin.supervisor import Trouble
 from tocsin.system import BadSystem, Problem, System, load_system
-from tocsin.verdict import Outcome, worst
+from tocsin.up import PORT_BASE, UpRequest, stay_up
+from tocsin.verdict import Outcome, Verdict, worst
 
 FAILED, BAD_INPUT, INCONCLUSIVE, INTERRUPTED = 1, 2, 10, 130
 
@@ -52,6 +52,12 @@ def _parser() -> argparse.ArgumentParser:
     drill.add_argument("--reports", type=Path, default=Path("reports"), help="where runs are kept; default: reports/")
     drill.add_argument("--dry-run", action="store_true", help="print the plan, and stop")
     drill.set_defaults(run=_drill)
+    up = commands.add_parser("up", help="start a system on fixed ports of this machine, until Ctrl-C")
+    up.add_argument("system", type=Path, help="folder of the system.yaml")
+    up.add_argument("--environment", help="one of the system's environments that have processes")
+    up.add_argument("--factor", type=float, help="times faster than production; default: as the environment says")
+    up.add_argument("--port-base", type=int, default=PORT_BASE, help=f"Prometheus's port; default: {PORT_BASE}")
+    up.set_defaults(run=_up)
     rejudge = commands.add_parser("rejudge", help="judge the evidence of an old run again")
     rejudge.add_argument("folder", type=Path, help="a run's folder, or that of one drill's evidence")
     rejudge.set_defaults(run=_rejudge)
@@ -70,8 +76,12 @@ def _drill(options: argparse.Namespace, console: Console) -> int:
     point_latest(request.folder)
     print_plan(console, request)
     perform_run(console, request)
-    results = conclude_run(console, request, ())
-    return _code(results.drills)
+    today = datetime.now(UTC).date()
+    marked = {plan.name: plan for plan in plans}
+    judged = judge_run(request.folder)
+    cases = [case_of_drill(drill, marked[drill.name], system, today) for drill in judged]
+    conclude_run(console, request, cases)
+    return _code(case.verdict for case in cases)
 
 
 def _chosen(system: System, plans: tuple[PlannedDrill, ...], names: Sequence[str]) -> tuple[PlannedDrill, ...]:
@@ -87,6 +97,13 @@ def _chosen(system: System, plans: tuple[PlannedDrill, ...], names: Sequence[str
     return chosen
 
 
+def _up(options: argparse.Namespace, console: Console) -> int:
+    if options.factor is not None and options.factor < 1:
+        raise BadSystem((Problem(Place("--factor"), "must be 1 or more: how many times faster than production"),))
+    stay_up(console, UpRequest(load_system(options.system), options.environment, options.factor, options.port_base))
+    return 0
+
+
 def _rejudge(options: argparse.Namespace, console: Console) -> int:
     folder: Path = options.folder
     if not folder.is_dir():
@@ -95,27 +112,17 @@ def _rejudge(options: argparse.Namespace, console: Console) -> int:
     if not drills:
         raise BadSystem((Problem(Place(str(folder)), "holds no evidence of any drill"),))
     print_drills(console, drills, str(folder))
-    return _code(drills)
+    return _code(drill.verdict for drill in drills)
 
 
-def _code(drills: Sequence[DrillResult]) -> int:
-    match worst(drill.verdict for drill in drills).outcome:
+def _code(verdicts: Iterable[Verdict]) -> int:
+    match worst(verdicts).outcome:
         case Outcome.FAILED:
             return FAILED
         case Outcome.INCONCLUSIVE:
             return INCONCLUSIVE
         case _:
             return 0
-
-
-def cases_of(drills: Sequence[DrillResult], plans: Sequence[PlannedDrill]) -> list[CaseResult]:
-    """Return drills as cases, for a run without pytest."""
-    marked = {plan.name: plan for plan in plans}
-    return [
-        CaseResult(f"{d.name}@{plan.place.file}", plan.marker, d.name, plan.place, d.verdict)
-        for d in drills
-        if (plan := marked.get(d.name))
-    ]
 
 
 if __name__ == "__main__":

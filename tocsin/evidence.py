@@ -124,6 +124,9 @@ class Target(Recorded):
     instance: str
     drilled: bool = False
     """Whether the stimulus takes it down or away."""
+    loaded: bool = False
+    """Whether load goes to it; told of a system that runs already, where others' alerts have to be told apart."""
+    namespace: str = ""
 
 
 class Manifest(Recorded):

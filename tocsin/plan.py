@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tocsin.artefacts.files import Artefacts, read_artefacts
 from tocsin.artefacts.rules import case_ids, read_groups
 from tocsin.case import CaseResult
+from tocsin.finding import Finding
 from tocsin.source import Place, Unreadable
-from tocsin.system import Kind, System
+from tocsin.system import FILE, Kind, System
 from tocsin.verdict import PASSED, failed
 
+READABLE = "every-file-is-readable"
+DRILL = "drill"
+"""The names of checks, in the keys of their findings: `check@file#subject`."""
 
-def artefact_result(system: System, kind: Kind) -> CaseResult | None:
-    """Tell whether every file of a kind can be read; None if the system has none of that kind."""
+
+def artefact_findings(system: System, kind: Kind) -> list[Finding] | None:
+    """Return what keeps files of a kind from being read; None if the system has none of that kind."""
     artefacts = read_artefacts(system)
     globs = system.declaration.artefacts.get(kind, ())
     if not artefacts.has(kind) and not globs:
         return None
     files = set(artefacts.files.get(kind, ()))
     problems = [p for p in artefacts.unreadable if p.place.file in files or _is_glob_of(system, p.place, kind)]
-    place = problems[0].place if problems else system.place("artefacts", kind)
-    verdict = failed("\n".join(map(str, problems))) if problems else PASSED
-    return CaseResult(f"every-file-is-readable@{kind}", "static", str(kind), place, verdict)
+    return [Finding(READABLE, str(kind), p.place, p.message) for p in problems]
+
+
+def artefact_case(system: System, kind: Kind, findings: Sequence[Finding]) -> CaseResult:
+    """Return the case of one kind of artefact."""
+    place = findings[0].place if findings else system.place("artefacts", kind)
+    verdict = failed("\n".join(f"{f.place}: {f.message}" for f in findings)) if findings else PASSED
+    return CaseResult(f"{READABLE}@{kind}", "static", str(kind), place, verdict)
+
+
+def drill_key(name: str) -> str:
+    """Return the key of the finding that a drill failed."""
+    return f"{DRILL}@{FILE}#{name}"
 
 
 def _is_glob_of(system: System, place: Place, kind: Kind) -> bool:

@@ -6,26 +6,26 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from rich.console import Console
 
 from tocsin.case import CaseResult
+from tocsin.drill.admission import refusals
 from tocsin.drill.judge import DrillResult, judge
 from tocsin.drill.planning import PlannedDrill
-from tocsin.drill.preparation import Prepared, prepare
 from tocsin.drill.runs import drill_folders
 from tocsin.drill.schedule import DrillRun, expected_seconds
-from tocsin.drill.site import Site
-from tocsin.drill.stack import FreshStack
+from tocsin.drill.sites import sites
 from tocsin.engines.lock import machine_lock
-from tocsin.evidence import Recording, read_evidence, write_json
-from tocsin.plan import alerts, read
+from tocsin.evidence import read_evidence, write_json
+from tocsin.plan import alerts, drill_key, read
 from tocsin.report.console import print_drills
-from tocsin.report.html import write_report
 from tocsin.report.live import LiveView
 from tocsin.report.results import AlertFacts, Results, write_results
 from tocsin.system import System
+from tocsin.waivers import unneeded, waived
 
 RUN = "run.json"
 """What the scheduler knows of a run and no drill's evidence holds."""
@@ -48,20 +48,23 @@ class RunRequest:
 def print_plan(console: Console, request: RunRequest) -> None:
     """Say what will be done before anything is."""
     plans = request.plans
-    most = expected_seconds(plans)
     console.print(
-        f"{len(plans)} drills of {request.system.name} in {request.environment}: at most {most / 60:.0f} minutes "
-        f"one after the other; evidence in {_shown(request.folder)}",
+        f"{len(plans)} drills of {request.system.name} in {request.environment}: at most "
+        f"{_long(expected_seconds(plans))} one after the other; evidence in {_shown(request.folder)}",
         highlight=False,
     )
     for plan in plans:
         alone = ", alone" if plan.exclusive else ""
-        console.print(f"  {plan.name} [{plan.marker}{alone}]: {plan.drill.stimulus}", highlight=False, markup=False)
+        most = _long(expected_seconds([plan]))
+        said = f"  {plan.name} [{plan.marker}{alone}], at most {most}: {plan.drill.stimulus}"
+        console.print(said, highlight=False, markup=False)
+    for refused in refusals(request.system, request.environment, plans):
+        console.print(f"  refused: {refused}", highlight=False, markup=False)
 
 
 def perform_run(console: Console, request: RunRequest) -> None:
     """Perform drills under the machine's lock, showing them live. Raises Trouble and BadSystem."""
-    prepared = prepare(request.system, request.environment)
+    places = sites(request.system, request.environment, request.plans, request.folder)
     with (
         machine_lock(seconds=LOCK_SECONDS, on_wait=console.print),
         LiveView(request.plans, console, request.started) as view,
@@ -69,21 +72,30 @@ def perform_run(console: Console, request: RunRequest) -> None:
         run = DrillRun(
             plans=request.plans,
             folder=request.folder,
-            open_site=lambda plan, recording: _site(prepared, plan, recording, run),
+            open_site=lambda plan, recording: places.open(plan, recording, run.stop),
             tell=view.tell,
             origin=request.started,
+            active=places.active,
+            warming=places.warming,
         )
         run.perform()
     write_json(request.folder / RUN, {"seed": run.seed, "resources": dict(run.resources.written())})
 
 
-def _site(prepared: Prepared, plan: PlannedDrill, recording: Recording, run: DrillRun) -> Site:
-    return FreshStack(prepared, recording, name=plan.name, stop=run.stop)
-
-
 def judge_run(folder: Path) -> list[DrillResult]:
     """Judge every drill whose evidence is in a run's folder."""
     return [judge(read_evidence(path)) for path in drill_folders(folder)]
+
+
+def case_of_drill(result: DrillResult, plan: PlannedDrill, system: System, today: date) -> CaseResult:
+    """Return a drill's judgement as a case: failed may be waived, and a waiver that is not needed fails."""
+    manifest = result.evidence.manifest
+    seconds = (manifest.moments.ended or 0.0) - manifest.moments.started if manifest else 0.0
+    key = drill_key(plan.name)
+    verdict = unneeded(waived(result.verdict, [key], system.declaration.waivers, today), key, system)
+    return CaseResult(
+        f"{plan.name}@{plan.place.file}", plan.marker, plan.name, plan.place, verdict, seconds=max(seconds, 0.0)
+    )
 
 
 def conclude_run(console: Console, request: RunRequest, cases: Sequence[CaseResult]) -> Results:
@@ -102,6 +114,8 @@ def conclude_run(console: Console, request: RunRequest, cases: Sequence[CaseResu
         resources=_resources(request.folder),
     )
     write_results(request.folder, results)
+    from tocsin.report.html import write_report  # noqa: PLC0415 a second of imports, which only a run's end needs
+
     write_report(request.folder, results)
     if drills:
         print_drills(console, drills, _shown(request.folder / "report.html"))
@@ -125,3 +139,7 @@ def _engines(drills: Sequence[DrillResult]) -> dict[str, str]:
 def _shown(path: Path) -> str:
     """Return a path as the reader would type it here."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _long(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"

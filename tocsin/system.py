@@ -92,11 +92,12 @@ class CredentialsFile(Declared):
 
 
 class Ceilings(Declared):
-    """What load may never exceed in an environment; a profile that asks for more is refused."""
+    """What the load of a drill may never exceed; one that would is refused, and one that does is stopped."""
 
     users: int = Field(gt=0)
     requests_per_second: float = Field(gt=0)
     seconds: float = Field(gt=0)
+    """How long the load of one drill may go on, in real seconds."""
 
 
 class Environment(Declared):
@@ -104,6 +105,8 @@ class Environment(Declared):
 
     factor: float = Field(1, ge=1)
     """How many times faster than production the time constants run; 1 where nothing is rewritten."""
+    pace: float = Field(1, ge=1)
+    """How many times faster than its own files what already runs was started; only declared durations are divided."""
     traffic: Literal["same", "scaled"] = "same"
     processes: dict[str, Process] = {}
     exporters: dict[str, Literal["prometheus", "alertmanager", "node_exporter"]] = {}
@@ -126,6 +129,11 @@ class Environment(Declared):
         """Whether we start the system ourselves, on fresh stacks."""
         return bool(self.processes)
 
+    @property
+    def speed(self) -> float:
+        """How many times faster than production time passes here, by our rewriting or by its owner's."""
+        return self.factor * self.pace
+
     @model_validator(mode="after")
     def _one_or_the_other(self) -> Environment:
         if self.processes and self.prometheus:
@@ -134,6 +142,8 @@ class Environment(Declared):
             raise ValueError("names neither processes to start nor the address of a running Prometheus")
         if self.prometheus and self.factor != 1:
             raise ValueError("is already running, so nothing can be rewritten: its factor must be 1")
+        if self.processes and self.pace != 1:
+            raise ValueError("is started by us, at `factor` times production's pace; `pace` is for what already runs")
         return self
 
 

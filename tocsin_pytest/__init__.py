@@ -7,7 +7,7 @@ from tocsin_pytest.performing import (
     pytest_configure_node,
     pytest_xdist_node_collection_finished,
 )
-from tocsin_pytest.settling import artefact_case, faults_drill, load_drill, settle, settle_drill
+from tocsin_pytest.settling import artefact_case, faults_drill, load_drill, settle, settle_drill, waiver_case
 
 __all__ = [
     "artefact_case",
@@ -22,4 +22,5 @@ __all__ = [
     "pytest_xdist_node_collection_finished",
     "settle",
     "settle_drill",
+    "waiver_case",
 ]

@@ -15,12 +15,13 @@ ONLY_WHEN_NAMED = frozenset({"pipeline", "load", "faults", "security"})
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Turn `load_drill`, `faults_drill` and `artefact_case` into the cases that the system has."""
+    """Turn `load_drill`, `faults_drill`, `artefact_case` and `waiver_case` into the cases that the system has."""
     session = metafunc.config.stash.get(SESSION, None)
     cases: dict[str, Callable[[RunRequest], Iterator[object]]] = {
         "load_drill": lambda s: _drills(s, "load"),
         "faults_drill": lambda s: _drills(s, "faults"),
         "artefact_case": lambda _: _artefacts(),
+        "waiver_case": _waivers,
     }
     for argument in cases.keys() & set(metafunc.fixturenames):
         if session is None:
@@ -40,6 +41,14 @@ def _drills(session: RunRequest, marker: str) -> Iterator[object]:
 def _artefacts() -> Iterator[object]:
     for kind in Kind:
         yield pytest.param(kind, id=str(kind))
+
+
+def _waivers(session: RunRequest) -> Iterator[object]:
+    waivers = session.system.declaration.waivers
+    for index, waiver in enumerate(waivers):
+        yield pytest.param(index, id=waiver.finding)
+    if not waivers:
+        yield _lacking(f"{session.system.name} waives nothing", "no-waivers")
 
 
 def _lacking(reason: str, name: str) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -32,6 +33,8 @@ MARKERS = (
 """For an installed Tocsin, whose user has a pytest.ini of their own, or none."""
 
 
+BEGUN_AGAIN = "TOCSIN_BEGUN_AGAIN"
+"""Set in the environment of a pytest that was begun again, so that it happens once."""
 SESSION = pytest.StashKey[RunRequest]()
 """The system under test, and the run that this session is."""
 
@@ -42,6 +45,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--system", metavar="DIR", default=None, help="folder of the system.yaml (TOCSIN_SYSTEM)")
     group.addoption("--environment", metavar="NAME", default=None, help="one of its environments (TOCSIN_ENVIRONMENT)")
     group.addoption("--reports", metavar="DIR", default=None, help="where runs are kept; default: reports/")
+    group.addoption(
+        "--evidence", metavar="RUN", default=None, help="judge the evidence of an old run instead of performing drills"
+    )
     group.addoption("--dry-run", action="store_true", help="print the plan of the drills, and stop")
 
 
@@ -58,15 +64,36 @@ def pytest_configure(config: pytest.Config) -> None:
                 "or set TOCSIN_SYSTEM"
             )
         return
-    if config.pluginmanager.hasplugin("locust"):
-        raise pytest.UsageError("Locust's pytest plugin patches the whole process: run pytest with -p no:locust")
+    if not hasattr(config, "workerinput"):
+        _begin_again_if_misled(config)
     if config.args_source is not pytest.Config.ArgsSource.ARGS:
         config.args = [str(SUITES)]
     request = _session(config, Path(directory))
     config.stash[SESSION] = request
+    _default_allure(config, request.folder)
     if not hasattr(config, "workerinput"):
         _default_reports(config, request.folder)
         config.pluginmanager.register(Reporting(request), "tocsin_reporting")
+
+
+def _begin_again_if_misled(config: pytest.Config) -> None:
+    """Run pytest again, in this process's place, if it began with settings that are not those of this folder.
+
+    pytest takes an option's value for a path to collect from before it knows the option, so `--system /elsewhere`
+    can make it pass over the pytest.ini here; and Locust's own plugin, which an installation brings along, patches
+    sockets and threads of the whole process. Either is decided before any plugin has a say.
+    """
+    here = config.invocation_params.dir
+    more = ["-p", "no:locust"] if config.pluginmanager.hasplugin("locust") else []
+    if config.inipath is None and (here / "pytest.ini").is_file():
+        more += ["-c", str(here / "pytest.ini"), "--rootdir", str(here)]
+    if not more:
+        return
+    if BEGUN_AGAIN in os.environ:
+        raise pytest.UsageError(f"pytest began with settings that are not those of this folder; run it with {more}")
+    program = [sys.argv[0]] if Path(sys.argv[0]).name != "__main__.py" else ["-m", "pytest"]
+    arguments = [sys.executable, *program, *more, *map(str, config.invocation_params.args)]
+    os.execve(sys.executable, arguments, {**os.environ, BEGUN_AGAIN: "1"})  # noqa: S606 ourselves, with our arguments
 
 
 def _asks_for_suites(config: pytest.Config) -> bool:
@@ -86,14 +113,25 @@ def _session(config: pytest.Config, directory: Path) -> RunRequest:
     if worker is not None:
         return RunRequest(system, environment, plans, Path(worker["tocsin_run"]), worker["tocsin_started"])
     started = time.time()
-    reports = Path(config.getoption("reports") or config.rootpath / "reports")
-    return RunRequest(system, environment, plans, new_run(reports.resolve(), started), started)
+    old = config.getoption("evidence")
+    if old and not (config.invocation_params.dir / old / "evidence").is_dir():
+        raise pytest.UsageError(f"--evidence {old}: is not the folder of a run: it holds no folder `evidence`")
+    reports = config.invocation_params.dir / (config.getoption("reports") or "reports")
+    folder = new_run(reports.resolve(), started)
+    if old:
+        (folder / "evidence").rmdir()
+        (folder / "evidence").symlink_to((config.invocation_params.dir / old / "evidence").resolve())
+    return RunRequest(system, environment, plans, folder, started)
 
 
 def _default_reports(config: pytest.Config, folder: Path) -> None:
-    """Let JUnit and Allure write into the run's folder, unless the user said where."""
+    """Let JUnit write into the run's folder, unless the user said where."""
     point_latest(folder)
     if not config.option.xmlpath:
         config.option.xmlpath = str(folder / "junit.xml")
+
+
+def _default_allure(config: pytest.Config, folder: Path) -> None:
+    """Let Allure write there too; each worker writes for itself, and knows only what the command line said."""
     if not getattr(config.option, "allure_report_dir", None):
         config.option.allure_report_dir = str(folder / "allure")

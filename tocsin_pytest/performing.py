@@ -47,7 +47,7 @@ def _perform(config: pytest.Config, ids: Iterable[str]) -> None:
     config.stash[PERFORMED] = True
     wanted = {match["drill"] for nodeid in ids if (match := ITEM.search(nodeid))}
     plans = tuple(plan for plan in session.plans if plan.name in wanted)
-    if not plans:
+    if not plans or config.getoption("evidence"):
         return
     with _uncaptured(config):
         console = run_console()

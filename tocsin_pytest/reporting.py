@@ -27,6 +27,8 @@ class Reporting:
         self.request = request
         self.cases: dict[str, CaseResult] = {}
         self.outcomes: dict[str, set[str]] = {}
+        self.nothing_asked = False
+        """Whether all that was selected is lacking in the system."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Gather the case that an item carries; under xdist it comes from the workers."""
@@ -44,6 +46,7 @@ class Reporting:
             session.exitstatus = INCONCLUSIVE
         if session.exitstatus == pytest.ExitCode.OK and self.outcomes and not self._answered():
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+            self.nothing_asked = True
 
     def _answered(self) -> bool:
         """Tell whether any item gave an answer, and was not skipped for want of something to ask."""
@@ -55,6 +58,11 @@ class Reporting:
         """Write the reports of the run and print the closing table."""
         if self.outcomes:
             terminalreporter.ensure_newline()
+            if self.nothing_asked:
+                terminalreporter.write_line(
+                    "NOTHING WAS ASKED: the system has nothing of what was selected (-rs lists it), so this is no pass",
+                    yellow=True,
+                )
             conclude_run(run_console(), self.request, tuple(self.cases.values()))
 
 

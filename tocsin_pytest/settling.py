@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime
 
 import allure
 import pytest
@@ -13,12 +13,13 @@ import pytest
 from tocsin.case import CaseResult
 from tocsin.drill.judge import DrillResult, judge
 from tocsin.drill.schedule import evidence_folder
-from tocsin.evidence import Evidence, read_evidence
-from tocsin.plan import artefact_result
-from tocsin.runner import RunRequest
-from tocsin.source import Place
-from tocsin.system import Kind
-from tocsin.verdict import Outcome
+from tocsin.evidence import read_evidence
+from tocsin.plan import artefact_case as case_of_kind
+from tocsin.plan import artefact_findings
+from tocsin.runner import RunRequest, case_of_drill
+from tocsin.system import Kind, Waiver
+from tocsin.verdict import PASSED, Outcome, failed
+from tocsin.waivers import waived, waiver_problem
 from tocsin_pytest.options import SESSION
 from tocsin_pytest.reporting import PROPERTY
 
@@ -45,12 +46,27 @@ def faults_drill(request: pytest.FixtureRequest) -> DrillResult:
 @pytest.fixture
 def artefact_case(request: pytest.FixtureRequest) -> CaseResult:
     """Give what is known of one kind of artefact; skip, by its name, one that the system lacks."""
-    session = request.config.stash[SESSION]
+    system = request.config.stash[SESSION].system
     kind: Kind = request.param
-    case = artefact_result(session.system, kind)
-    if case is None:
-        pytest.skip(f"{session.system.name} has no {kind}")
-    return case
+    findings = artefact_findings(system, kind)
+    if findings is None:
+        declared = kind in system.declaration.artefacts
+        pytest.skip(f"{system.name} {'declares that it has' if declared else 'has'} no {kind}")
+    case = case_of_kind(system, kind, findings)
+    keys = [finding.key for finding in findings]
+    return replace(case, verdict=waived(case.verdict, keys, system.declaration.waivers, _today()))
+
+
+@pytest.fixture
+def waiver_case(request: pytest.FixtureRequest) -> CaseResult:
+    """Give what is known of a waiver."""
+    system = request.config.stash[SESSION].system
+    index: int = request.param
+    waiver: Waiver = system.declaration.waivers[index]
+    problem = waiver_problem(waiver, system, _today())
+    verdict = failed(f"the waiver of {waiver.finding} ({waiver.owner}): {problem}") if problem else PASSED
+    place = system.place("waivers", index)
+    return CaseResult(f"waiver@{waiver.finding}", "static", waiver.finding, place, verdict)
 
 
 @pytest.fixture
@@ -65,7 +81,7 @@ def settle(request: pytest.FixtureRequest) -> Settle:
             case Outcome.WAIVED:
                 pytest.skip(case.verdict.reason)
             case Outcome.INCONCLUSIVE:
-                pytest.fail(f"INCONCLUSIVE: {case.verdict.reason}", pytrace=False)
+                raise Inconclusive(case.verdict.reason)
             case Outcome.PASSED:
                 pass
 
@@ -75,40 +91,39 @@ def settle(request: pytest.FixtureRequest) -> Settle:
 @pytest.fixture
 def settle_drill(request: pytest.FixtureRequest, settle: Settle) -> SettleDrill:
     """Give the translator of a drill's judgement."""
-    return lambda result: settle(drill_case(result, request.config.stash[SESSION]))
+
+    def settled(result: DrillResult) -> None:
+        _show(result)
+        settle(drill_case(result, request.config.stash[SESSION]))
+
+    return settled
 
 
 def _judged(request: pytest.FixtureRequest) -> DrillResult:
     session = request.config.stash[SESSION]
-    evidence = read_evidence(evidence_folder(session.folder, request.param))
-    result = judge(evidence)
-    _show(result, evidence)
+    result = judge(read_evidence(evidence_folder(session.folder, request.param)))
     if result.verdict.outcome is Outcome.INCONCLUSIVE:
+        _show(result)
         _carry(request.node, drill_case(result, session))
         raise Inconclusive(result.verdict.reason)
     return result
 
 
 def drill_case(result: DrillResult, session: RunRequest) -> CaseResult:
-    """Return a drill's judgement as a case."""
+    """Return a drill's judgement as a case, with what its owners waive."""
     plan = next(p for p in session.plans if p.name == result.name)
-    manifest = result.evidence.manifest
-    seconds = (manifest.moments.ended or 0.0) - manifest.moments.started if manifest else 0.0
-    place = Place(plan.place.file, plan.place.line, plan.place.column)
-    return CaseResult(
-        f"{result.name}@{place.file}", plan.marker, result.name, place, result.verdict, seconds=max(seconds, 0.0)
-    )
+    return case_of_drill(result, plan, session.system, _today())
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 def _carry(node: pytest.Item, case: CaseResult) -> None:
-    node.user_properties.append((PROPERTY, json.dumps(_plain(case))))
+    node.user_properties.append((PROPERTY, json.dumps(asdict(case))))
 
 
-def _plain(case: CaseResult) -> dict[str, Any]:
-    return asdict(case)
-
-
-def _show(result: DrillResult, evidence: Evidence) -> None:
+def _show(result: DrillResult) -> None:
     """Tell Allure the stages as steps, and attach the evidence."""
     for expected in result.expected:
         labels = " ".join(f"{k}={v}" for k, v in sorted(expected.expected.labels.items()))
@@ -117,5 +132,5 @@ def _show(result: DrillResult, evidence: Evidence) -> None:
                 shown = f"{moment:.3f} s" if isinstance(moment, float) else moment or "did not happen"
                 with allure.step(f"{stage}: {shown}"):
                     pass
-    for path in sorted(evidence.folder.glob("*.json*")):
+    for path in sorted(result.evidence.folder.glob("*.json*")):
         allure.attach.file(str(path), name=path.name, attachment_type=allure.attachment_type.TEXT)  # type: ignore[no-untyped-call]

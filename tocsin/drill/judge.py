@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tocsin.artefacts.alertmanager import RouteNode, Routing, read_routing
 from tocsin.drill import explain
-from tocsin.drill.guards import trouble
+from tocsin.drill.grouping import waiting_terms
+from tocsin.drill.guards import starved, trouble
 from tocsin.drill.timeline import (
     ROUNDING,
     AlertInstance,
@@ -20,7 +21,7 @@ from tocsin.drill.timeline import (
     stages,
     told_of,
 )
-from tocsin.evidence import CONFIG, AllowedAlert, Evidence, ExpectedAlert, Manifest, RuleFacts
+from tocsin.evidence import CONFIG, AllowedAlert, Evidence, ExpectedAlert, Manifest, RuleFacts, Target
 from tocsin.source import Unreadable, read_document, read_text
 from tocsin.verdict import PASSED, Verdict, failed, inconclusive, worst
 
@@ -142,7 +143,8 @@ def _expected(
     asked = _Question(evidence, manifest, expected, rule, instance, reached, routing, route)
     budget = _budget(asked)
     took = reached.notified - reached.crossed if reached.notified and reached.crossed else None
-    reasons = _missed(asked) or _late(asked, budget) or _ill_told(asked)
+    late = [] if (missed := _missed(asked)) else _late(asked, budget)
+    reasons = missed or late or _ill_told(asked)
     return ExpectedResult(
         expected=expected,
         rule=rule,
@@ -152,8 +154,19 @@ def _expected(
         minimum_seconds=budget["for"] + budget["group_wait"] if expected.outcome == "notified" else None,
         took_seconds=took,
         budget=budget,
-        verdict=failed("\n".join(reasons)) if reasons else PASSED,
+        verdict=_weighed(evidence, reasons, late=bool(late)),
     )
+
+
+def _weighed(evidence: Evidence, reasons: list[str], *, late: bool) -> Verdict:
+    """Return the verdict of what was found. Lateness on a machine without CPU to spare proves nothing."""
+    if not reasons:
+        return PASSED
+    share = starved(evidence) if late else None
+    if share is None:
+        return failed("\n".join(reasons))
+    said = f"the machine was starved: for {share:.0%} of ten seconds something waited for a CPU"
+    return inconclusive("\n".join([*reasons, said]))
 
 
 def _told(evidence: Evidence, instance: AlertInstance | None) -> tuple[str, ...]:
@@ -183,7 +196,7 @@ def _budget(asked: _Question) -> dict[str, float]:
     evaluations = math.ceil(round(rule.hold_seconds / rule.interval_seconds, 6))
     return {
         "for": evaluations * rule.interval_seconds,
-        "group_wait": asked.route.group_wait if asked.route else 0.0,
+        **waiting_terms(asked.evidence, asked.routing, asked.route, asked.instance),
         "one evaluation": rule.interval_seconds,
         "the scrape": (reached.scraped or 0.0) - (reached.crossed or 0.0),
         "delivery": DELIVERY,
@@ -211,6 +224,8 @@ def _not_told(asked: _Question, instance: AlertInstance) -> list[str]:
     evidence, manifest, expected, reached = asked.evidence, asked.manifest, asked.expected, asked.reached
     if reached.notified is None and "notified" not in reached.not_observable:
         return [explain.not_notified(evidence, manifest, expected, instance, asked.routing)]
+    if "notified" in reached.not_observable and (said := _ill_routed(asked, instance)):
+        return [said]
     wrong = sorted(set(_told(evidence, instance)) - set(expected.receivers)) if expected.receivers else []
     if wrong:
         return [f"{expected.alert}: was notified to {', '.join(wrong)} too, which the drill does not expect"]
@@ -219,6 +234,22 @@ def _not_told(asked: _Question, instance: AlertInstance) -> list[str]:
     if reached.resolution_notified is None and "resolution_notified" not in reached.not_observable:
         return [explain.resolution_not_notified(evidence, manifest, expected, instance, asked.routing)]
     return []
+
+
+def _ill_routed(asked: _Question, instance: AlertInstance) -> str:
+    """Say to which receivers Alertmanager routes an alert whose notifications cannot be seen, if not as expected."""
+    routed = {
+        str(receiver.get("name"))
+        for _, alert in snapshots_of(asked.evidence, instance)
+        for receiver in alert.get("receivers") or ()  # type: ignore[attr-defined]
+    }
+    missing = sorted(set(asked.expected.receivers) - routed)
+    if not routed or not missing:
+        return ""
+    return (
+        f"{asked.expected.alert}: Alertmanager routes it to {', '.join(sorted(routed))}, and not to "
+        f"{', '.join(missing)}; see `routes` in {asked.manifest.alertmanager_file}"
+    )
 
 
 def _not_suppressed(asked: _Question, instance: AlertInstance) -> list[str]:
@@ -351,12 +382,16 @@ def _excuse(manifest: Manifest, instance: AlertInstance) -> str:
     injected = manifest.moments.injected or 0.0
     if any(s.began < injected for s in instance.spans):
         return "unrelated: it was pending or firing before the stimulus"
-    drilled = [t for t in manifest.targets if t.drilled]
-    touched = {("job", t.job) for t in drilled} | {("instance", t.instance) for t in drilled}
-    touched |= {("namespace", str(n)) for n in (manifest.model_extra or {}).get("namespaces", ())}
-    if not any((k, v) in touched for k, v in instance.labels.items()):
+    touched = {pair for t in manifest.targets if t.drilled or t.loaded for pair in _known_by(t)}
+    if touched and not any(pair in touched for pair in instance.labels.items()):
         return "unrelated: it shares no job, namespace or instance with the stimulus's target"
     return ""
+
+
+def _known_by(target: Target) -> Iterator[tuple[str, str]]:
+    """Yield the labels by which an alert is known to be about a target."""
+    known = {"job": target.job, "instance": target.instance, "namespace": target.namespace}
+    yield from ((label, value) for label, value in known.items() if value)
 
 
 def _said_of(undeclared: Undeclared, manifest: Manifest) -> str:
@@ -377,6 +412,8 @@ def _flapping(manifest: Manifest, instances: tuple[AlertInstance, ...]) -> list[
     injected = manifest.moments.injected or 0.0
     said = []
     for instance in instances:
+        if not manifest.ours and _excuse(manifest, instance):
+            continue
         firings = [s for s in instance.spans if s.firing is not None and s.began >= injected]
         if len(firings) - 1 > manifest.flaps:
             said.append(

@@ -50,7 +50,7 @@ def plan_drills(system: System, environment: str | None) -> tuple[PlannedDrill, 
             problems.append(Problem(system.place("drills", drill_name, "stimulus"), f"drill {drill_name}: {error}"))
             continue
         problems += [Problem(place, f"drill {drill_name}: {said}") for said in _unfit(drill, what, declared)]
-        planned.append(PlannedDrill(drill_name, drill, what, place, system.name, name, declared.factor, declared.ours))
+        planned.append(PlannedDrill(drill_name, drill, what, place, system.name, name, declared.speed, declared.ours))
     if problems:
         raise BadSystem(tuple(problems))
     return tuple(planned)

@@ -69,6 +69,7 @@ class DrillRun:
     stop: threading.Event = field(default_factory=threading.Event)
     resources: Resources = field(default_factory=Resources)
     active: int = ACTIVE
+    warming: int = WARMING
 
     def perform(self) -> None:
         """Perform every drill. Returns when all evidence is written and everything started has ended.
@@ -80,7 +81,7 @@ class DrillRun:
         watched = threading.Event()
         self._watched = watched
         watcher.start()
-        pool = ThreadPoolExecutor(self.active + WARMING, thread_name_prefix="drill")
+        pool = ThreadPoolExecutor(self.active + self.warming, thread_name_prefix="drill")
         try:
             phases = random.Random(self.seed)  # noqa: S311 a phase, not a secret
             ordered = in_order(self.plans, _estimated_seconds)

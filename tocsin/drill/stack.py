@@ -20,14 +20,11 @@ import psutil
 
 from tocsin.artefacts.exposition import samples_of
 from tocsin.compression.written import yaml_text
-from tocsin.deadline import DeadlineExceeded, Unmet, wait_until
 from tocsin.drill.guards import COUNTERS
+from tocsin.drill.loads import Loads
 from tocsin.drill.preparation import Prepared
-from tocsin.drill.profiles import SHIPPED, profile_path
 from tocsin.drill.site import ActiveAlert, Facts, Refused
 from tocsin.engines.alertmanager import Alertmanager, AlertmanagerSettings
-from tocsin.engines.locust import Load as LoadRun
-from tocsin.engines.locust import LoadSettings
 from tocsin.engines.node_exporter import start_node_exporter
 from tocsin.engines.prometheus import Prometheus, PrometheusSettings
 from tocsin.engines.promtool import tsdb_dump
@@ -42,24 +39,32 @@ from tocsin.system import Load
 
 TARGETS_WITHIN = 15.0
 """Seconds for every target to be scraped: discovery takes 5 s whatever the factor, a busy machine the rest."""
-LOAD_WITHIN = 30.0
-"""Seconds for a load profile to send its first request; importing Locust takes one or two."""
 
 
 class FreshStack:
     """A site of our own, from nothing to working monitoring and back to nothing."""
 
-    def __init__(self, prepared: Prepared, recording: Recording, *, name: str, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        prepared: Prepared,
+        recording: Recording,
+        *,
+        name: str,
+        stop: threading.Event,
+        ports: Mapping[str, int] | None = None,
+    ) -> None:
         self.prepared = prepared
         self.recording = recording
         self.name = name
         self.stop = stop
+        self._ports: Mapping[str, int] = ports or {}
+        """Of processes, `prometheus`, `alertmanager` and `sink`; what is not named gets a free one."""
         self._events: list[dict[str, Any]] = []
         self._scratch = TemporaryDirectory(prefix=f"tocsin-{name}-", dir=_fast_folder(), ignore_cleanup_errors=True)
         self._folder = Path(self._scratch.name)
         self._supervisor: Supervisor | None = None
         self._services: dict[str, Service] = {}
-        self._loads: dict[str, LoadRun] = {}
+        self._loads = Loads(system=prepared.directory, folder=self._folder, stop=stop)
         self._prometheus: Prometheus | None = None
         self._alertmanager: Alertmanager | None = None
         self._sink: CaptureSink | None = None
@@ -75,17 +80,20 @@ class FreshStack:
         tell("starting")
         logs = self.recording.folder / "logs"
         self._supervisor = Supervisor(self.name, logs, self._on_event).__enter__()
-        self._sink = CaptureSink.start(self._supervisor, self._folder / "notifications.jsonl", stop=self.stop)
+        self._sink = CaptureSink.start(
+            self._supervisor, self._folder / "notifications.jsonl", port=self._port("sink"), stop=self.stop
+        )
         self._alertmanager = Alertmanager.start(
             self._supervisor,
             AlertmanagerSettings(
                 config=self._config("alertmanager.rewritten.yml", self.prepared.alertmanager(self._sink.url)),
                 data=self._folder / "alertmanager",
             ),
+            port=self._port("alertmanager"),
             stop=self.stop,
         )
         for name in self.prepared.order:
-            self._services[name] = self._start_process(name)
+            self._services[name] = self._start_process(name, self._port(name))
         self._prometheus = self._start_prometheus()
         tell("first scrapes")
         self._await_targets()
@@ -111,7 +119,10 @@ class FreshStack:
         path.write_text(text)
         return path
 
-    def _start_process(self, name: str, port: int = 0) -> Service:
+    def _port(self, name: str) -> int:
+        return self._ports.get(name, 0)
+
+    def _start_process(self, name: str, port: int) -> Service:
         declared = self.prepared.environment.processes[name]
         known: dict[str, Any] = {"python": sys.executable, "port": port}
         known |= {f"{n}.url": s.url for n, s in self._services.items()}
@@ -147,7 +158,7 @@ class FreshStack:
             data=self._folder / "prometheus",
             flags=[f"--{flag}={value}" for flag, value in self.prepared.flags.items()],
         )
-        return Prometheus.start(self._running, settings, stop=self.stop)
+        return Prometheus.start(self._running, settings, port=self._port("prometheus"), stop=self.stop)
 
     def _write_targets(self, job: str, *, gone: bool = False) -> None:
         """Write a job's file of targets in one rename, so that no half of it is ever discovered."""
@@ -318,7 +329,7 @@ class FreshStack:
 
     def load_lines(self) -> Sequence[Mapping[str, Any]]:
         """Return what the load profiles wrote, each line with its part."""
-        return [{**line, "part": part} for part, load in self._loads.items() for line in load.lines()]
+        return self._loads.lines()
 
     def engine_counters(self) -> Sequence[Series]:
         """Scrape the engines' own counters."""
@@ -385,35 +396,11 @@ class FreshStack:
 
     def start_load(self, part: str, load: Load) -> float:
         """Start a profile; return when it sent its first request."""
-        settings = LoadSettings(
-            name=f"load-{part}",
-            profile=profile_path(self.prepared.directory, load.profile),
-            host=self._services[load.target].url,
-            load_log=self._folder / f"load-{part}.jsonl",
-            env={**os.environ, "PYTHONPATH": str(SHIPPED), "LOAD_USERS": str(load.users), **load.options},
-        )
-        running = LoadRun.start(self._running, settings)
-        self._loads[part] = running
-
-        def first() -> float | Unmet:
-            running.check_running()
-            self.check()
-            told = (line["time"] for line in running.lines() if line.get("event") == "first_request")
-            return next(told, None) or Unmet("it has sent no request yet")
-
-        what = f"load profile {load.profile} did not start"
-        try:
-            return wait_until(first, seconds=LOAD_WITHIN, what=what, stop=self.stop)
-        except DeadlineExceeded as error:
-            raise EngineTrouble(what, str(settings.profile), error.reason, Kind.TIMED_OUT) from error
+        return self._loads.start(self._running, part, load, self._services[load.target].url, check=self.check)
 
     def stop_load(self, part: str) -> float:
         """Stop it, if it runs; return when its users had stopped."""
-        load = self._loads.get(part)
-        if load is None:
-            return self.now()
-        load.stop()
-        return next((float(line["time"]) for line in load.lines() if line.get("event") == "stopped"), self.now())
+        return self._loads.stop(part) or self.now()
 
 
 def filled(text: str, known: Mapping[str, Any]) -> str:

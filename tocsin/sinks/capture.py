@@ -49,12 +49,16 @@ class CaptureSink:
         file: Path,
         *,
         name: str = "sink",
+        port: int = 0,
         seconds: float = READY_WITHIN_SECONDS,
         stop: threading.Event | None = None,
     ) -> CaptureSink:
-        """Start it and return it when it listens. Raises Trouble with the end of its log, and Stopped."""
+        """Start it and return it when it listens, on a free port unless one is named.
+
+        Raises Trouble with the end of its log, and Stopped.
+        """
         path = file.absolute()
-        argv = [sys.executable, "-I", "-S", webhook.__file__, "--port", "0", "--file", str(path)]
+        argv = [sys.executable, "-I", "-S", webhook.__file__, "--port", str(port), "--file", str(path)]
         process = supervisor.start(name, argv, cwd=path.parent)
         try:
             match = await_line(
