@@ -30,6 +30,7 @@ class LiveView:
         self._started = started
         self._states: dict[str, Progress] = {}
         self._begun: dict[str, float] = {}
+        self._shown: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
         self._live = Live(get_renderable=self._table, console=console, refresh_per_second=EVERY, transient=True)
 
@@ -52,7 +53,9 @@ class LiveView:
             if before and before.stage == progress.stage:
                 return
             self._states[progress.drill] = progress
-        if not self._console.is_terminal:
+            first = (progress.drill, progress.stage) not in self._shown
+            self._shown.add((progress.drill, progress.stage))
+        if not self._console.is_terminal and first and not progress.stage.startswith("waiting"):
             elapsed = progress.time - self._started
             self._console.print(f"{elapsed:7.1f} s  {progress.drill:<22} {progress.stage}", highlight=False)
 
