@@ -69,23 +69,21 @@ def test_a_load_drill_passes_and_passes_again(up: Staged, tmp_path: Path) -> Non
 
 @pytest.mark.xdist_group("exclusive")
 @pytest.mark.parametrize(
-    ("environment", "hidden"),
+    ("environment", "drill", "hidden"),
     [
-        ("blind", ["notified", "resolution_notified"]),
-        ("deaf", ["received", "notified", "resolution_notified"]),
+        ("blind", "seats-warning", ["notified", "resolution_notified"]),
+        ("deaf", "high-memory", ["received", "notified", "resolution_notified"]),
     ],
 )
-def test_what_cannot_be_seen_is_not_observable(up: Staged, tmp_path: Path, environment: str, hidden: list[str]) -> None:
-    """Without a sink, and without an Alertmanager, the stages that they show are not guessed, and the rest is judged."""
-    done = up.drill("seats-warning", environment, tmp_path)
-    if environment == "deaf":
-        assert done.returncode == 1, "that a rung was inhibited is Alertmanager's to say"
-    else:
-        assert done.returncode == 0, done.stdout + done.stderr
-    warning = results_of(tmp_path)["expected"][0]
-    assert [name for name, at in warning["stages"].items() if at == "not observable"] == hidden
-    assert isinstance(warning["stages"]["resolved"], float)
-    assert warning["verdict"] == "passed"
+def test_what_cannot_be_seen_is_not_observable(
+    up: Staged, tmp_path: Path, environment: str, drill: str, hidden: list[str]
+) -> None:
+    """Without a sink, and without an Alertmanager, what they would show is not guessed, and the rest is judged."""
+    done = up.drill(drill, environment, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    stages = results_of(tmp_path)["expected"][0]["stages"]
+    assert [name for name, at in stages.items() if at == "not observable"] == hidden
+    assert [name for name, at in stages.items() if at is None] == []
 
 
 @pytest.mark.xdist_group("exclusive")
@@ -97,7 +95,6 @@ def test_load_over_a_ceiling_is_stopped(up: Staged, tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "latest/evidence/high-error-rate/load.jsonl").open()]
     over = [line for line in lines if line["event"] == "interval" and line["requests"] / line["seconds"] > 20]
     assert over
-    assert {line["part"] for line in lines if line["event"] == "stopped"} == {"background", "stimulus"} or over
     assert lines[-1]["time"] - over[0]["time"] < 5
 
 
@@ -111,7 +108,7 @@ def test_load_over_a_ceiling_is_stopped(up: Staged, tmp_path: Path) -> None:
     ],
 )
 def test_nothing_is_sent_unless_it_may(
-    up: Staged, tmp_path: Path, environment: str, arguments: tuple[str, ...], code: int, said: str
+    up: Staged, tmp_path: Path, *, environment: str, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
     """--dry-run stops after the plan; a refusal names its reason at its line; no evidence is begun in either case."""
     done = up.drill("high-error-rate", environment, tmp_path, *arguments)
@@ -134,7 +131,7 @@ def test_pytest_takes_a_refusal_for_a_usage_error(up: Staged, tmp_path: Path) ->
 REFUSED = {
     "no permission": ({"allow_load": False}, "high-error-rate", "`allow_load: true`"),
     "another host": ({"hosts": ["staging.example.org"]}, "high-error-rate", "127.0.0.1, which `hosts` does not list"),
-    "no host": ({"hosts": []}, "control", "it lists none"),
+    "no host": ({"hosts": []}, "high-error-rate", "it lists none"),
     "no ceilings": ({"ceilings": None}, "high-error-rate", "needs `ceilings:"),
     "users": (
         {"ceilings": {**LOW, "users": 14}},
@@ -150,6 +147,11 @@ REFUSED = {
     ),
     "fault": ({}, "backend-down", "`allow_faults` does not list kill"),
     "allowed fault": ({"allow_faults": ["kill"]}, "backend-down", "only possible on a system that Tocsin started"),
+    "inhibited, unseen": (
+        {"alertmanager": None, "sink": None},
+        "seats-warning",
+        "expects SeatsNearlyTaken to be inhib",
+    ),
     "sink alone": ({"alertmanager": None}, "high-error-rate", "a sink without an `alertmanager`"),
 }
 
@@ -162,7 +164,7 @@ def test_a_drill_is_refused_with_its_reason(changed: dict[str, Any], drill: str,
     plans = [plan for plan in plan_drills(system, "staging") if plan.name == drill]
     with pytest.raises(BadSystem) as refused:
         admit(system, "staging", plans)
-    (problem,) = [p for p in refused.value.problems if said in p.message]
+    problem = next(p for p in refused.value.problems if said in p.message)
     begins = (directory / "system.yaml").read_text().splitlines().index("  staging:") + 1
     assert problem.place.line >= begins
 

@@ -79,6 +79,12 @@ class _Desk:
             yield self._fault(plan)
             return
         yield from self._receivers(plan)
+        held = [e for e in plan.drill.expect if e.outcome != "notified"]
+        if held and self.environment.alertmanager is None:
+            said = (
+                f"drill {plan.name} expects {held[0].alert} to be {held[0].outcome}, which Alertmanager alone can tell"
+            )
+            yield Problem(self.place(), f"{said}; add its url: `alertmanager: {{url: ...}}`")
         loads = loads_of(plan)
         if not loads:
             return

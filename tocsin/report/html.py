@@ -58,6 +58,7 @@ def render(folder: Path, results: Results) -> str:
         "coverage": _Coverage.of(results),
         "cases": _other_cases(results),
         "drills": [section(folder, number, drill, calm=calm) for number, drill in enumerate(drills, 1)],
+        "nothing": NOTHING,
         "bands": BANDS,
     }
     return environment.get_template("report.html").render(page)

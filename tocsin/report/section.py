@@ -155,7 +155,7 @@ def _why_no_figure(drill: DrillResult) -> str:
 def _drill_facts(manifest: Manifest) -> Iterator[Fact]:
     moments = manifest.moments
     if moments.injected is not None:
-        yield Fact("Injected", f"{moments.injected:.2f} s after the run's start")
+        yield Fact("Injected", f"{moments.injected:.2f} s into the run")
     if moments.injected is not None and moments.recovered is not None:
         yield Fact("Lasted", in_seconds(moments.recovered - moments.injected))
     if moments.ended is not None:
