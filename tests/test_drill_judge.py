@@ -287,6 +287,18 @@ def test_elsewhere_alerts_that_share_nothing_with_the_target_are_unrelated(tmp_p
     assert near.verdict.outcome is Outcome.FAILED
 
 
+@pytest.mark.parametrize("odd", ["\u2028", "\u0085", "\ud800", "\r\n", "🔔"], ids=ascii)
+def test_what_an_alert_says_survives_the_evidence(tmp_path: Path, odd: str) -> None:
+    """Separators, lone surrogates and signs beyond ASCII in an annotation neither break a line nor the writing."""
+    recording = Recording(tmp_path)
+    line = {"time": 1.0, "receiver": "pager", "integration": "webhook", "payload": {"said": f"a{odd}b"}}
+    World().write(tmp_path)
+
+    recording.append(NOTIFICATIONS, line)
+
+    assert read_evidence(tmp_path).notifications[-1].payload == {"said": f"a{odd}b"}
+
+
 def test_stages_are_json(tmp_path: Path) -> None:
     """A stage is a number, null or `not observable`."""
     result = World(manifest={"not_observable": ("received",)}, received=None).write(tmp_path)

@@ -14,9 +14,11 @@ import pytest
 
 from tests.staged import REFERENCE, Staged, free_base, staged, staging_of, system_with
 from tocsin.drill.admission import admit, exceeded, refusals
+from tocsin.drill.discovery import headers
 from tocsin.drill.planning import plan_drills
-from tocsin.system import BadSystem, Ceilings, load_system
+from tocsin.system import BadSystem, Ceilings, Endpoint, load_system
 
+SECRET = {"url": "http://127.0.0.1:19090", "credentials": {"file": "secret"}}
 LOW = {"users": 40, "requests_per_second": 20, "seconds": 120}
 
 
@@ -92,7 +94,8 @@ def test_load_over_a_ceiling_is_stopped(up: Staged, tmp_path: Path) -> None:
     done = up.drill("high-error-rate", "low", tmp_path)
     assert done.returncode == 10, done.stdout + done.stderr
     assert "ceilings.requests_per_second is 20" in results_of(tmp_path)["reason"]
-    lines = [json.loads(line) for line in (tmp_path / "latest/evidence/high-error-rate/load.jsonl").open()]
+    recorded = (tmp_path / "latest/evidence/high-error-rate/load.jsonl").read_text()
+    lines = [json.loads(line) for line in recorded.splitlines()]
     over = [line for line in lines if line["event"] == "interval" and line["requests"] / line["seconds"] > 20]
     assert over
     assert lines[-1]["time"] - over[0]["time"] < 5
@@ -177,6 +180,26 @@ def test_what_is_allowed_is_not_refused() -> None:
     faults = [plan for plan in plans if plan.marker == "faults"]
     assert len(refusals(system, "staging", faults)) == len(faults) == 3
     assert refusals(system, "local", plan_drills(system, "local")) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [("a.b.c\n", "Bearer a.b.c"), ("drill:s3cret", "Basic ZHJpbGw6czNjcmV0"), ("", None), ("two\nlines", None)],
+)
+def test_credentials_come_from_a_file(text: str, header: str | None, tmp_path: Path) -> None:
+    """A token or user:password becomes a header; what is neither is refused at its line, and never repeated."""
+    directory = system_with(tmp_path, {"staging": staging_of(19090, prometheus=SECRET)})
+    (directory / "secret").write_text(text)
+    system = load_system(directory)
+    endpoint = Endpoint.model_validate(SECRET)
+    if header is not None:
+        assert headers(system, endpoint) == {"Authorization": header}
+        return
+    with pytest.raises(BadSystem, match="must hold one line") as refused:
+        headers(system, endpoint)
+    assert "lines" not in str(refused.value).replace("one line", "")
+    line = (directory / "system.yaml").read_text().splitlines()[refused.value.problems[0].place.line - 1]
+    assert line.strip() == "file: secret"
 
 
 def interval(part: str, time: float, requests: int, *, users: int = 5, seconds: float = 0.5) -> dict[str, Any]:

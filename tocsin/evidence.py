@@ -244,7 +244,7 @@ class Recording:
         """Add lines to one of the folder's files; what is written survives our end."""
         with (self.folder / name).open("a", encoding="utf-8") as file:
             for line in lines:
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                file.write(json.dumps(line) + "\n")
 
     def config(self, name: str, text: str) -> Path:
         """Keep a configuration file and return where it stands."""
@@ -263,7 +263,7 @@ class Recording:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` to `path` in one rename, so that a reader sees all of it or none."""
     draft = path.with_name(path.name + ".part")
-    draft.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    draft.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
     os.replace(draft, path)  # noqa: PTH105 the same call, and the one whose atomicity is documented
 
 
@@ -294,7 +294,7 @@ def read_evidence(folder: Path) -> Evidence:
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     if not path.exists():
         raise FileNotFoundError(f"{path.name} is missing")
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
         if line.strip():
             value = json.loads(line)
             if not isinstance(value, dict):
