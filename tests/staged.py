@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import socket
 import subprocess
@@ -62,8 +63,10 @@ def system_with(directory: Path, environments: Mapping[str, Mapping[str, Any]]) 
 
 
 def free_base() -> int:
-    """Return a base whose ports are free now."""
-    for base in range(20090, 29000, 100):
+    """Return a base whose ports are free now; by chance, for other workers look for one too."""
+    bases = list(range(20090, 29000, 20))
+    random.SystemRandom().shuffle(bases)
+    for base in bases:
         if all(_free(base + above) for above in (0, 3, 4, 10, 11)):
             return base
     raise AssertionError("there are no free ports")

@@ -18,6 +18,8 @@ from tocsin.drill.discovery import headers
 from tocsin.drill.planning import plan_drills
 from tocsin.system import BadSystem, Ceilings, Endpoint, load_system
 
+pytestmark = pytest.mark.xdist_group("exclusive")  # one worker, so that one system is up for all of them
+
 SECRET = {"url": "http://127.0.0.1:19090", "credentials": {"file": "secret"}}
 LOW = {"users": 40, "requests_per_second": 20, "seconds": 120}
 
@@ -46,7 +48,6 @@ def results_of(reports: Path) -> dict[str, Any]:
     return drill
 
 
-@pytest.mark.xdist_group("exclusive")
 def test_a_load_drill_passes_and_passes_again(up: Staged, tmp_path: Path) -> None:
     """Every stage is seen through the APIs and the sink, the second time too, when the alert's group is there already.
 
@@ -69,7 +70,6 @@ def test_a_load_drill_passes_and_passes_again(up: Staged, tmp_path: Path) -> Non
     assert len(psutil.Process(up.process.pid).children(recursive=True)) == processes
 
 
-@pytest.mark.xdist_group("exclusive")
 @pytest.mark.parametrize(
     ("environment", "drill", "hidden"),
     [
@@ -88,7 +88,6 @@ def test_what_cannot_be_seen_is_not_observable(
     assert [name for name, at in stages.items() if at is None] == []
 
 
-@pytest.mark.xdist_group("exclusive")
 def test_load_over_a_ceiling_is_stopped(up: Staged, tmp_path: Path) -> None:
     """Too many requests a second end the load within seconds, and the drill is inconclusive with both figures."""
     done = up.drill("high-error-rate", "low", tmp_path)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -56,17 +57,21 @@ def print_plan(console: Console, request: RunRequest) -> None:
     for plan in plans:
         alone = ", alone" if plan.exclusive else ""
         most = _long(expected_seconds([plan]))
-        said = f"  {plan.name} [{plan.marker}{alone}], at most {most}: {plan.drill.stimulus}"
-        console.print(said, highlight=False, markup=False)
+        said = f"  {plan.name} [{plan.marker}{alone}], at most {most}: {_told(plan.drill.stimulus)}"
+        console.print(said, highlight=False, markup=False, soft_wrap=True)
     for refused in refusals(request.system, request.environment, plans):
-        console.print(f"  refused: {refused}", highlight=False, markup=False)
+        console.print(f"  refused: {refused}", highlight=False, markup=False, soft_wrap=True)
 
 
 def perform_run(console: Console, request: RunRequest) -> None:
     """Perform drills under the machine's lock, showing them live. Raises Trouble and BadSystem."""
+
+    def wait(said: str) -> None:
+        console.print(said, highlight=False, markup=False, soft_wrap=True)
+
     places = sites(request.system, request.environment, request.plans, request.folder)
     with (
-        machine_lock(seconds=LOCK_SECONDS, on_wait=console.print),
+        machine_lock(seconds=LOCK_SECONDS, on_wait=wait),
         LiveView(request.plans, console, request.started) as view,
     ):
         run = DrillRun(
@@ -100,7 +105,8 @@ def case_of_drill(result: DrillResult, plan: PlannedDrill, system: System, today
 
 def conclude_run(console: Console, request: RunRequest, cases: Sequence[CaseResult]) -> Results:
     """Write the reports of a run and print what it found."""
-    drills = judge_run(request.folder)
+    asked = {plan.name for plan in request.plans}
+    drills = [drill for drill in judge_run(request.folder) if drill.name in asked]
     results = Results(
         system=request.system.name,
         path=str(request.system.directory),
@@ -139,6 +145,15 @@ def _engines(drills: Sequence[DrillResult]) -> dict[str, str]:
 def _shown(path: Path) -> str:
     """Return a path as the reader would type it here."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _told(stimulus: Mapping[str, Any]) -> str:
+    """Return a stimulus as its owner wrote it: `kill backend`, `load profile=browse target=backend`."""
+    return ", ".join(f"{name} {_flat(value)}".strip() for name, value in stimulus.items())
+
+
+def _flat(value: object) -> str:
+    return " ".join(f"{k}={_flat(v)}" for k, v in value.items()) if isinstance(value, Mapping) else str(value)
 
 
 def _long(seconds: float) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
+import ast
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tocsin.runner import RunRequest
 from tocsin.system import Kind
-from tocsin_pytest.options import SESSION
+from tocsin_pytest.session import SESSION
 
 ONLY_WHEN_NAMED = frozenset({"pipeline", "load", "faults", "security"})
 
@@ -27,6 +27,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if session is None:
             raise pytest.UsageError("no system was named: say --system DIR, or set TOCSIN_SYSTEM")
         metafunc.parametrize(argument, list(cases[argument](session)), indirect=True)
+
+
+def asked_for(expression: str) -> frozenset[str]:
+    """Return the markers that an expression of -m asks for: `not static` asks for none, `not (not load)` for load."""
+    try:
+        parsed = ast.parse(expression.strip() or "False", mode="eval").body
+    except SyntaxError:
+        return frozenset()  # pytest says what is wrong with it
+    return frozenset(_wanted(parsed, wanted=True))
+
+
+def _wanted(node: ast.AST, *, wanted: bool) -> Iterator[str]:
+    match node:
+        case ast.Name(id=name) if wanted:
+            yield name
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            yield from _wanted(operand, wanted=not wanted)
+        case ast.BoolOp(values=values):
+            for value in values:
+                yield from _wanted(value, wanted=wanted)
 
 
 def _drills(session: RunRequest, marker: str) -> Iterator[object]:
@@ -57,8 +77,7 @@ def _lacking(reason: str, name: str) -> object:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what runs only when -m names it."""
-    named = set(re.findall(r"\w+", config.getoption("markexpr") or ""))
-    withheld = ONLY_WHEN_NAMED - named
+    withheld = ONLY_WHEN_NAMED - asked_for(config.getoption("markexpr") or "")
     left_out = [item for item in items if withheld & {mark.name for mark in item.iter_markers()}]
     if left_out:
         config.hook.pytest_deselected(items=left_out)

@@ -15,6 +15,7 @@ from tocsin.drill.runs import new_run, point_latest
 from tocsin.runner import RunRequest
 from tocsin.system import BadSystem, load_system
 from tocsin_pytest.reporting import Reporting
+from tocsin_pytest.session import SESSION
 
 SUITES = Path(suites.__file__).resolve().parent
 MARKERS = (
@@ -35,8 +36,6 @@ MARKERS = (
 
 BEGUN_AGAIN = "TOCSIN_BEGUN_AGAIN"
 """Set in the environment of a pytest that was begun again, so that it happens once."""
-SESSION = pytest.StashKey[RunRequest]()
-"""The system under test, and the run that this session is."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -70,10 +69,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.args = [str(SUITES)]
     request = _session(config, Path(directory))
     config.stash[SESSION] = request
-    _default_allure(config, request.folder)
+    if not _only_looks(config):
+        _default_allure(config, request.folder)
     if not hasattr(config, "workerinput"):
-        _default_reports(config, request.folder)
-        config.pluginmanager.register(Reporting(request), "tocsin_reporting")
+        if not _only_looks(config):
+            _default_reports(config, request.folder)
+        config.pluginmanager.register(Reporting(), "tocsin_reporting")
 
 
 def _begin_again_if_misled(config: pytest.Config) -> None:
@@ -117,11 +118,18 @@ def _session(config: pytest.Config, directory: Path) -> RunRequest:
     if old and not (config.invocation_params.dir / old / "evidence").is_dir():
         raise pytest.UsageError(f"--evidence {old}: is not the folder of a run: it holds no folder `evidence`")
     reports = config.invocation_params.dir / (config.getoption("reports") or "reports")
+    if _only_looks(config):
+        return RunRequest(system, environment, plans, reports.resolve(), started)
     folder = new_run(reports.resolve(), started)
     if old:
         (folder / "evidence").rmdir()
         (folder / "evidence").symlink_to((config.invocation_params.dir / old / "evidence").resolve())
     return RunRequest(system, environment, plans, folder, started)
+
+
+def _only_looks(config: pytest.Config) -> bool:
+    """Whether nothing is going to run, so that no run has to be kept and `latest` stays where it is."""
+    return bool(config.getoption("collectonly") or config.getoption("dry_run"))
 
 
 def _default_reports(config: pytest.Config, folder: Path) -> None:

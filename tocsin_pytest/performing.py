@@ -14,10 +14,11 @@ from tocsin.report.console import run_console
 from tocsin.runner import RunRequest, perform_run, print_plan
 from tocsin.supervisor import Trouble
 from tocsin.system import BadSystem
-from tocsin_pytest.options import SESSION
+from tocsin_pytest.session import SESSION
 
 PERFORMED = pytest.StashKey[bool]()
-ITEM = re.compile(r"suites/(?:load|faults)/[^\[]*\[(?P<drill>.+)\]$")
+ITEM = re.compile(r"(?:^|/)test_(?:load|faults)\.py::test_drill\[(?P<drill>.+)\]$")
+"""The id of an item that judges a drill; what comes before the file depends on where pytest was begun."""
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -47,15 +48,17 @@ def _perform(config: pytest.Config, ids: Iterable[str]) -> None:
     config.stash[PERFORMED] = True
     wanted = {match["drill"] for nodeid in ids if (match := ITEM.search(nodeid))}
     plans = tuple(plan for plan in session.plans if plan.name in wanted)
+    config.stash[SESSION] = request = replace(session, plans=plans)
+    if config.getoption("dry_run"):
+        with _uncaptured(config):
+            print_plan(run_console(), request)
+        pytest.exit("--dry-run: nothing was done", pytest.ExitCode.OK if plans else pytest.ExitCode.NO_TESTS_COLLECTED)
     if not plans or config.getoption("evidence"):
         return
     with _uncaptured(config):
         console = run_console()
-        request = replace(session, plans=plans)
         try:
             print_plan(console, request)
-            if config.getoption("dry_run"):
-                pytest.exit("--dry-run: nothing was done", returncode=0)
             perform_run(console, request)
         except BadSystem as error:
             raise pytest.UsageError(str(error)) from error

@@ -10,9 +10,10 @@ import pytest
 from tocsin.case import CaseResult
 from tocsin.finding import Severity
 from tocsin.report.console import run_console
-from tocsin.runner import RunRequest, conclude_run
+from tocsin.runner import conclude_run
 from tocsin.source import Place
 from tocsin.verdict import Outcome, Verdict
+from tocsin_pytest.session import SESSION
 
 INCONCLUSIVE = 10
 """Exit code: nothing failed, and something stayed unproven."""
@@ -23,8 +24,7 @@ PROPERTY = "tocsin"
 class Reporting:
     """What a session's items told, and the reports and the exit code that follow from it."""
 
-    def __init__(self, request: RunRequest) -> None:
-        self.request = request
+    def __init__(self) -> None:
         self.cases: dict[str, CaseResult] = {}
         self.outcomes: dict[str, set[str]] = {}
         self.nothing_asked = False
@@ -54,7 +54,7 @@ class Reporting:
         waived = {nodeid for nodeid, case in self.cases.items() if case.verdict.outcome is Outcome.WAIVED}
         return bool(self.outcomes.keys() - skipped | waived)
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+    def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         """Write the reports of the run and print the closing table."""
         if self.outcomes:
             terminalreporter.ensure_newline()
@@ -63,7 +63,7 @@ class Reporting:
                     "NOTHING WAS ASKED: the system has nothing of what was selected (-rs lists it), so this is no pass",
                     yellow=True,
                 )
-            conclude_run(run_console(), self.request, tuple(self.cases.values()))
+            conclude_run(run_console(), config.stash[SESSION], tuple(self.cases.values()))
 
 
 def _case(plain: dict[str, Any]) -> CaseResult:

@@ -20,8 +20,8 @@ from tocsin.runner import RunRequest, case_of_drill
 from tocsin.system import Kind, Waiver
 from tocsin.verdict import PASSED, Outcome, failed
 from tocsin.waivers import waived, waiver_problem
-from tocsin_pytest.options import SESSION
 from tocsin_pytest.reporting import PROPERTY
+from tocsin_pytest.session import SESSION
 
 Settle = Callable[[CaseResult], None]
 SettleDrill = Callable[[DrillResult], None]

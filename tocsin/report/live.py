@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +20,12 @@ from tocsin.drill.planning import PlannedDrill
 
 EVERY = 4
 """Refreshes in a second."""
+WIDEST = 28
+"""Columns of a stage, so that the table does not jump when it changes."""
+WIDE = 24
+"""Columns of a budget's bar."""
+OF_ALERTS = (" pending", " firing")
+"""How a stage ends that an alert reached while its drill waits: the wait and its budget go on."""
 
 
 class LiveView:
@@ -52,6 +59,8 @@ class LiveView:
             self._begun.setdefault(progress.drill, progress.time)
             if before and before.stage == progress.stage:
                 return
+            if before and progress.stage.endswith(OF_ALERTS):
+                progress = replace(progress, time=before.time, until=before.until)
             self._states[progress.drill] = progress
             first = (progress.drill, progress.stage) not in self._shown
             self._shown.add((progress.drill, progress.stage))
@@ -62,8 +71,8 @@ class LiveView:
     def _table(self) -> Table:
         now = time.time()
         table = Table(box=None, pad_edge=False, title=f"{now - self._started:.0f} s", title_justify="left")
-        for title in ("drill", "stage", "elapsed", "budget"):
-            table.add_column(title, justify="right" if title == "elapsed" else "left", no_wrap=True)
+        for title, width in (("drill", None), ("stage", WIDEST), ("elapsed", 7), ("budget", WIDE)):
+            table.add_column(title, justify="right" if title == "elapsed" else "left", no_wrap=True, min_width=width)
         with self._lock:
             states = dict(self._states)
         for name in self._names:
@@ -80,4 +89,4 @@ class LiveView:
 def _bar(state: Progress, now: float) -> ProgressBar | str:
     if state.until is None or state.until <= state.time:
         return ""
-    return ProgressBar(total=state.until - state.time, completed=min(now, state.until) - state.time, width=24)
+    return ProgressBar(total=state.until - state.time, completed=min(now, state.until) - state.time, width=WIDE)
