@@ -19,6 +19,7 @@ from tocsin.evidence import (
     NOTIFICATIONS,
     PROCESSES,
     SAMPLES,
+    Recording,
     Target,
     read_evidence,
 )

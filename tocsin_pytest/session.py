@@ -5,4 +5,7 @@ import pytest
 from tocsin.runner import RunRequest
 
 SESSION = pytest.StashKey[RunRequest]()
-"""The system under test, and the run that this session is; its drills are those that were selected, once that is known."""
+"""The system under test, and the run that this session is.
+
+Its drills are those that were selected, once that is known.
+"""
