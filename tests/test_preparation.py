@@ -96,7 +96,7 @@ def test_the_small_system_is_well(tmp_path: Path) -> None:
     assert [rule.name for rule in found.left_out] == ["Errors"]
     assert found.order == ("api", "web")
     assert found.jobs == {"api": ("api",), "web": ("web",)}
-    assert set(found.engines) == {"prometheus", "alertmanager"}
+    assert set(found.engines) == {"prometheus", "alertmanager", "locust"}
 
 
 BAD = {

@@ -11,8 +11,10 @@ from typing import Any
 
 import psutil
 import pytest
+import yaml
 
-from tests.staged import REFERENCE, Staged, free_base, staged, staging_of, system_with
+from tests.staged import REFERENCE, Staged, alive, family, free_base, staged, staging_of, system_with
+from tocsin.deadline import wait_until
 from tocsin.drill.admission import admit, exceeded, refusals
 from tocsin.drill.discovery import headers
 from tocsin.drill.planning import plan_drills
@@ -100,6 +102,27 @@ def test_load_over_a_ceiling_is_stopped(up: Staged, tmp_path: Path) -> None:
     assert lines[-1]["time"] - over[0]["time"] < 5
 
 
+@pytest.mark.xdist_group("exclusive")
+def test_no_load_outlives_a_killed_drill(up: Staged, tmp_path: Path) -> None:
+    """A SIGKILL while load runs ends the load within seconds, and nothing of the system that it went to."""
+    system = [p.pid for p in family(up.process.pid)]
+    command = [sys.executable, "-m", "tocsin.cli", "drill", str(up.directory), "high-error-rate"]
+    command += ["--environment", "staging", "--reports", str(tmp_path)]
+    with (tmp_path / "drill.log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as drill:
+        try:
+            wait_until(lambda: len(loads_under(drill.pid)) == 2, seconds=300, what="background and stimulus to run")
+            started = family(drill.pid)
+        finally:
+            drill.kill()
+    wait_until(lambda: not alive(started), seconds=10, what="the load and its supervisor to end")
+    assert [p.pid for p in family(up.process.pid)] == system
+
+
+def loads_under(pid: int) -> list[psutil.Process]:
+    """Return the load generators that a process started."""
+    return [p for p in alive(family(pid)) if "locust" in p.cmdline()]
+
+
 @pytest.mark.parametrize(
     ("environment", "arguments", "code", "said"),
     [
@@ -169,6 +192,19 @@ def test_a_drill_is_refused_with_its_reason(changed: dict[str, Any], drill: str,
     problem = next(p for p in refused.value.problems if said in p.message)
     begins = (directory / "system.yaml").read_text().splitlines().index("  staging:") + 1
     assert problem.place.line >= begins
+
+
+@pytest.mark.parametrize("written", ["500", "500.0", "5e2", " 500"])
+def test_users_count_as_the_profile_reads_them(written: str, tmp_path: Path) -> None:
+    """However a profile's own option writes its users, as many are counted as come: the background's 5 besides."""
+    directory = system_with(tmp_path, {"staging": staging_of(19090, ceilings={**LOW, "users": 504})})
+    declared = yaml.safe_load((directory / "system.yaml").read_text())
+    declared["drills"]["high-error-rate"]["stimulus"]["load"]["options"] = {"LOAD_USERS": written}
+    (directory / "system.yaml").write_text(json.dumps(declared))
+    system = load_system(directory)
+    (plan,) = (plan for plan in plan_drills(system, "staging") if plan.name == "high-error-rate")
+    (refused,) = refusals(system, "staging", [plan])
+    assert "needs 505 users at once, background included; the ceiling is 504" in refused.message
 
 
 def test_what_is_allowed_is_not_refused() -> None:
