@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tocsin.artefacts.files import read_artefacts
 from tocsin.artefacts.rules import case_ids, place_within, read_groups
 from tocsin.compression.written import yaml_text
 from tocsin.source import Place, read_document
+from tocsin.system import load_system
 
 NAMES = st.sampled_from(("A", "B", 'A@rules.yml::g{x="1"}', "A#2"))
 LABELS = st.dictionaries(st.sampled_from(("severity", "team", "x")), st.sampled_from(("1", "2", '"', "")), max_size=2)
@@ -68,3 +72,14 @@ def test_a_place_within_an_expression_is_that_character(lines: list[str], at: in
         return
     if value[offset] != "\n":
         assert text.split("\n")[found.line - 1][found.column - 1] == value[offset]
+
+
+def test_a_rule_file_that_is_no_yaml_is_a_problem_not_a_gap(tmp_path: Path) -> None:
+    """Found by content, it is known by its lines; to pass over it would lose its alerts without a word."""
+    (tmp_path / "system.yaml").write_text("schema: 1\nname: x\n")
+    (tmp_path / "slo.yaml").write_text("groups:\n  - name: a\n    rules:\n\t- alert: Down\n")
+    (tmp_path / "chart.yaml").write_text("apiVersion: v1\nkind: {{ .Kind }}: x\n")
+
+    artefacts = read_artefacts(load_system(tmp_path))
+
+    assert [(p.place.file, p.place.line) for p in artefacts.unreadable] == [("slo.yaml", 4)]

@@ -288,6 +288,56 @@ def test_elsewhere_alerts_that_share_nothing_with_the_target_are_unrelated(tmp_p
     assert near.verdict.outcome is Outcome.FAILED
 
 
+def test_an_alert_that_fired_before_the_stimulus_is_declared_or_fails(tmp_path: Path) -> None:
+    """What always fires tells nothing: on stacks of ours it is found, unless its owner says that it is meant to."""
+    always: dict[str, Any] = {"active": (12.0, 40.0), "true": (11.9, 40.0), "resolution": {}, "expect": []}
+    allow = ({"alert": "Down", "reason": "a watchdog"},)
+
+    found = World(**always, manifest={"expect": ()}).write(tmp_path / "found")
+    meant = World(**always, manifest={"expect": (), "allow": allow}).write(tmp_path / "meant")
+    away = World(**always, manifest={"expect": (), "ours": False}).write(tmp_path / "away")
+
+    assert found.verdict.outcome is Outcome.FAILED
+    assert "fired before anything was done" in found.verdict.reason
+    assert meant.verdict.outcome is Outcome.PASSED, meant.verdict.reason
+    assert away.verdict.outcome is Outcome.PASSED, away.verdict.reason
+
+
+def test_a_label_that_is_a_template_is_no_obstacle(tmp_path: Path) -> None:
+    """An expectation may name what a templated label becomes."""
+    world = World()
+    rule = world.facts().rules[0]
+    templated = rule.model_copy(update={"labels": {**rule.labels, "job": "{{ $labels.job }}"}})
+    world.manifest = {"rules": (templated,)}
+    world.expect[0]["labels"] = {"severity": "critical", "job": "backend"}
+
+    assert world.write(tmp_path).verdict.outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize(("at", "outcome"), [(22.0, Outcome.PASSED), (12.0, Outcome.FAILED)])
+def test_a_muted_alert_is_known_by_the_log(tmp_path: Path, at: float, outcome: Outcome) -> None:
+    """Alertmanager 0.25 tells of muting only in its log, and only what it says while the alert fires counts."""
+    expect = [{"alert": "Down", "labels": {"severity": "critical"}, "outcome": "muted"}]
+    world = World(expect=expect, notified={}, resolution={})
+    world.write(tmp_path)
+    with (tmp_path / ALERTMANAGER).open("a") as file:
+        file.write(f'{{"time": {at}, "event": "muted"}}\n')
+
+    assert judge(read_evidence(tmp_path)).verdict.outcome is outcome
+
+
+def test_discovery_is_granted_to_what_only_discovery_can_notice(tmp_path: Path) -> None:
+    """What Prometheus cannot know earlier is not late."""
+    late: dict[str, Any] = {"true": (23.1, 28.09), "active": (23.25, 28.0), "received": 24.26}
+    late |= {"notified": {"pager": 24.77}}
+
+    impatient = World(**late).write(tmp_path / "impatient")
+    patient = World(**late, manifest={"notice_seconds": 5.5}).write(tmp_path / "patient")
+
+    assert "from injected to crossed took" in impatient.verdict.reason
+    assert patient.verdict.outcome is Outcome.PASSED, patient.verdict.reason
+
+
 @pytest.mark.parametrize("odd", ["\u2028", "\u0085", "\ud800", "\r\n", "🔔"], ids=ascii)
 def test_what_an_alert_says_survives_the_evidence(tmp_path: Path, odd: str) -> None:
     """Separators, lone surrogates and signs beyond ASCII in an annotation neither break a line nor the writing."""

@@ -28,12 +28,17 @@ FAILED, BAD_INPUT, INCONCLUSIVE, INTERRUPTED = 1, 2, 10, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and ("names" not in options or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:  # argparse takes names of drills only before the options
+        options.names += rest
     console = run_console()
     try:
         code: int = options.run(options, console)
     except (BadSystem, Trouble, DeadlineExceeded) as error:
-        Console(stderr=True).print(f"tocsin: {error}", highlight=False, markup=False)
+        Console(stderr=True).print(f"tocsin: {error}", highlight=False, markup=False, soft_wrap=True)
         return BAD_INPUT
     except (KeyboardInterrupt, Stopped):
         Console(stderr=True).print("tocsin: stopped; everything that was started has ended", highlight=False)
@@ -58,7 +63,13 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--factor", type=float, help="times faster than production; default: as the environment says")
     up.add_argument("--port-base", type=int, default=PORT_BASE, help=f"Prometheus's port; default: {PORT_BASE}")
     up.set_defaults(run=_up)
-    rejudge = commands.add_parser("rejudge", help="judge the evidence of an old run again")
+    rejudge = commands.add_parser(
+        "rejudge",
+        help="judge the evidence of an old run again",
+        description="Judges the evidence of an old run again and prints what this Tocsin makes of it. Writes nothing: "
+        "the run's own results.json and report stay what was said then. Knows no system.yaml but the evidence, so "
+        "nothing is waived. (For new reports, waivers included: pytest --system DIR --evidence RUN.)",
+    )
     rejudge.add_argument("folder", type=Path, help="a run's folder, or that of one drill's evidence")
     rejudge.set_defaults(run=_rejudge)
     return parser
@@ -108,7 +119,8 @@ def _rejudge(options: argparse.Namespace, console: Console) -> int:
     folder: Path = options.folder
     if not folder.is_dir():
         raise BadSystem((Problem(Place(str(folder)), "is not a folder of evidence"),))
-    drills = judge_run(folder)
+    known = (folder / "evidence").is_dir() or any(folder.glob("*.json*"))
+    drills = judge_run(folder) if known else []
     if not drills:
         raise BadSystem((Problem(Place(str(folder)), "holds no evidence of any drill"),))
     print_drills(console, drills, str(folder))

@@ -161,6 +161,8 @@ class Manifest(Recorded):
     metric_names: tuple[str, ...] = ()
     coarse_step: float = 0.01
     """Seconds between evaluations of expressions away from the changes of their alert."""
+    notice_seconds: float = 0.0
+    """Real seconds until the stimulus, or its end, can be noticed at all, whatever the factor."""
     proof: dict[str, Any] | None = None
     trouble: tuple[Trouble, ...] = ()
     refused: tuple[str, ...] = ()

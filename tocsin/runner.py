@@ -49,8 +49,9 @@ class RunRequest:
 def print_plan(console: Console, request: RunRequest) -> None:
     """Say what will be done before anything is."""
     plans = request.plans
+    drills = "1 drill" if len(plans) == 1 else f"{len(plans)} drills"
     console.print(
-        f"{len(plans)} drills of {request.system.name} in {request.environment}: at most "
+        f"{drills} of {request.system.name} in {request.environment}: at most "
         f"{_long(expected_seconds(plans))} one after the other; evidence in {_shown(request.folder)}",
         highlight=False,
     )
@@ -120,11 +121,11 @@ def conclude_run(console: Console, request: RunRequest, cases: Sequence[CaseResu
         resources=_resources(request.folder),
     )
     write_results(request.folder, results)
+    if drills:
+        print_drills(console, drills, _shown(request.folder / "report.html"))
     from tocsin.report.html import write_report  # noqa: PLC0415 a second of imports, which only a run's end needs
 
     write_report(request.folder, results)
-    if drills:
-        print_drills(console, drills, _shown(request.folder / "report.html"))
     return results
 
 

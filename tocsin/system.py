@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -57,6 +58,16 @@ def _promtool_values(value: str) -> str:
     return value
 
 
+def _port_pattern(value: str) -> str:
+    try:
+        groups = re.compile(value).groupindex
+    except re.error as error:
+        raise ValueError(f"is not a regular expression: {error}") from error
+    if "port" not in groups:
+        raise ValueError(r"has no group named `port`: write it as `listens on (?P<port>\d+)`")
+    return value
+
+
 class Process(Declared):
     """A process of the system that an environment starts and stops."""
 
@@ -74,7 +85,7 @@ class Process(Declared):
     """Scrape jobs of which the process is a target; the job of its own name if left out."""
     memory_bytes: int | None = Field(None, gt=0)
     cores: float | None = Field(None, gt=0)
-    listening: str | None = None
+    listening: Annotated[str, AfterValidator(_port_pattern)] | None = None
     """Regular expression whose group `port` is the real port in the process's log; as uvicorn prints it if left out."""
 
 
@@ -301,6 +312,8 @@ class Declaration(Declared):
     artefacts: dict[Kind, tuple[str, ...]] = {}
     environments: dict[str, Environment] = {}
     compression: Compression = Compression()
+    allow: tuple[Allowed, ...] = ()
+    """Alerts that may fire in any drill, such as a watchdog."""
     drills: dict[str, Drill] = {}
     routes: tuple[dict[str, Any], ...] = ()
     waivers: tuple[Waiver, ...] = ()

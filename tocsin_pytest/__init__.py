@@ -7,7 +7,15 @@ from tocsin_pytest.performing import (
     pytest_configure_node,
     pytest_xdist_node_collection_finished,
 )
-from tocsin_pytest.settling import artefact_case, faults_drill, load_drill, settle, settle_drill, waiver_case
+from tocsin_pytest.settling import (
+    artefact_case,
+    faults_drill,
+    load_drill,
+    pytest_runtest_makereport,
+    settle,
+    settle_drill,
+    waiver_case,
+)
 
 __all__ = [
     "artefact_case",
@@ -19,6 +27,7 @@ __all__ = [
     "pytest_configure",
     "pytest_configure_node",
     "pytest_generate_tests",
+    "pytest_runtest_makereport",
     "pytest_xdist_node_collection_finished",
     "settle",
     "settle_drill",

@@ -88,6 +88,10 @@ def _begin_again_if_misled(config: pytest.Config) -> None:
     more = ["-p", "no:locust"] if config.pluginmanager.hasplugin("locust") else []
     if config.inipath is None and (here / "pytest.ini").is_file():
         more += ["-c", str(here / "pytest.ini"), "--rootdir", str(here)]
+    checkout = SUITES.parent
+    if (checkout / "conftest.py").is_file() and not here.is_relative_to(checkout) and not config.getoption("pyargs"):
+        # Else pytest refuses the checkout's conftest.py: it names the plugin, and is not in the root of this session.
+        more += ["--pyargs"]
     if not more:
         return
     if BEGUN_AGAIN in os.environ:

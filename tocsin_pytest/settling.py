@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 
@@ -29,6 +29,19 @@ SettleDrill = Callable[[DrillResult], None]
 
 class Inconclusive(Exception):
     """Nothing was proven. Raised in set-up, so that JUnit has an error and Allure a broken test, not a failure."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the reason of an inconclusive item alone: the way through our own code says nothing to its reader."""
+    report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value, Inconclusive):
+        report.longrepr = shown = call.excinfo.getrepr(style="value")
+        if shown.reprcrash is not None:
+            shown.reprcrash.message = f"inconclusive: {call.excinfo.value}"
+    return report
 
 
 @pytest.fixture

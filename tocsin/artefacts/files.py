@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,12 @@ _MARKS: tuple[tuple[Kind, set[str], Callable[[Mapping[str, Any]], bool]], ...] =
     (Kind.DASHBOARDS, {"panels"}, lambda value: "schemaVersion" in value or "templating" in value),
 )
 """The top-level keys that only one kind of artefact has."""
+_SIGNS = (
+    (Kind.RULES, (r"^\s*[\"']?groups[\"']?\s*:", r"^\s*-?\s*[\"']?(?:alert|record)[\"']?\s*:")),
+    (Kind.PROMETHEUS, (r"^[\"']?scrape_configs[\"']?\s*:",)),
+    (Kind.ALERTMANAGER, (r"^[\"']?receivers[\"']?\s*:", r"^[\"']?route[\"']?\s*:")),
+)
+"""Lines by which a file that cannot be read is still known for what it was meant to be."""
 SUFFIXES = {".yaml", ".yml", ".json"}
 
 
@@ -76,14 +83,27 @@ def _walk(directory: Path) -> Iterator[str]:
 
 
 def _sniff(directory: Path, file: str) -> Kind | None:
-    """Tell the kind of a file by its content; a file that cannot be read has none."""
+    """Tell the kind of a file by its content; one that is not YAML may still look like what it was meant to be."""
     if file.endswith(".md"):
         return Kind.RUNBOOKS
     try:
         documents = read_documents(read_text(directory / file, file), file, raw=True)
     except Unreadable:
-        return None
+        return _broken_kind(directory / file)
     return next((kind for d in documents if (kind := kind_of(d.value)) is not None), None)
+
+
+def _broken_kind(path: Path) -> Kind | None:
+    """Tell what a file that is not YAML was meant to be, by its lines: a rule file that is passed over is no alert.
+
+    Templates of manifests are no YAML either, and right so: they are not looked for here.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    found = (kind for kind, signs in _SIGNS if all(re.search(sign, lines, re.MULTILINE) for sign in signs))
+    return next(found, None)
 
 
 def kind_of(value: Any) -> Kind | None:

@@ -49,8 +49,11 @@ def users_of(plan: PlannedDrill) -> int:
 
 
 def _users(load: Load) -> int:
-    option = load.options.get("LOAD_USERS", "")
-    return int(option) if option.isdecimal() else load.users
+    """Return the users as a profile reads them (`500.0` is 500); with what is no number it does not start."""
+    try:
+        return int(float(load.options.get("LOAD_USERS", "") or load.users))
+    except (ValueError, OverflowError):
+        return load.users
 
 
 @dataclass(frozen=True, slots=True)

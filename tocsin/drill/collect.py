@@ -13,6 +13,8 @@ from tocsin.promql import comparisons, parse
 
 ALWAYS = ("ALERTS", "up", "scrape_duration_seconds", "tocsin:evaluation")
 """What the timeline and the guards read, whatever the rules do."""
+BEFORE = 4
+"""Evaluations or scrapes before the site was armed from which on series are collected."""
 MOST_STEPS = 5000
 """Steps of one query; beyond that an expression is evaluated coarsely, and finely only around its changes."""
 
@@ -23,7 +25,10 @@ def collect(site: Site, recording: Recording, manifest: Manifest, counters: Sequ
     Return the step, in seconds, at which expressions were evaluated where their alert did not change.
     """
     moments = manifest.moments
-    window = _Window(site, origin + (moments.armed or moments.started), site.now(), origin)
+    # An alert that was active before the stimulus must be seen to have been, so at least one evaluation before it.
+    before = BEFORE * max(manifest.evaluation_seconds, manifest.scrape_seconds)
+    since = max(moments.started, (moments.armed or moments.started) - before)
+    window = _Window(site, origin + since, site.now(), origin)
     names = {s.metric for rule in manifest.rules for s in rule.selectors if s.metric} | set(ALWAYS)
     series = list(site.raw_series(sorted(names), window.since, window.until))
     recording.append(SAMPLES, *(_series_line(s, origin) for s in _joined(series, counters)))

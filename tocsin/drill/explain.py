@@ -195,7 +195,11 @@ def inhibited(evidence: Evidence, instance: AlertInstance) -> bool:
 def muted(evidence: Evidence, instance: AlertInstance) -> bool:
     """Tell whether Alertmanager ever called an alert muted, in its API (0.28 on) or in its log."""
     said = any(dict(alert.get("status") or {}).get("mutedBy") for _, alert in snapshots_of(evidence, instance))  # type: ignore[call-overload]
-    return said or any(line.get("event") == "muted" for line in evidence.alertmanager)
+    since = instance.first_firing
+    if said or since is None:
+        return said
+    # The log names no group; that nobody was told of this alert, and a group was muted while it fired, is the most.
+    return any(line.get("event") == "muted" and line["time"] >= since for line in evidence.alertmanager)
 
 
 def not_resolved(expected: ExpectedAlert, manifest: Manifest, stages: Stages, budget: float) -> str:

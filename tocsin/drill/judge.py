@@ -15,6 +15,8 @@ from tocsin.drill.timeline import (
     AlertInstance,
     Stages,
     alert_instances,
+    crossing_terms,
+    resolving_terms,
     rule_of,
     snapshots_of,
     span_after,
@@ -133,7 +135,7 @@ def _expected(
 ) -> ExpectedResult:
     injected = manifest.moments.injected or 0.0
     rule = rule_of(manifest, expected.alert, expected.labels)
-    if rule is None or not any(rule.labels.get(k, v) == v for k, v in (expected.labels or {"": ""}).items()):
+    if rule is None:
         reason = explain.no_rule(manifest, expected)
         return ExpectedResult(expected, None, expected.labels, (), Stages(), None, None, {}, failed(reason))
     found = [i for i in instances if i.matches(expected.alert, expected.labels) and span_after(i, injected)]
@@ -284,7 +286,7 @@ def _late_crossing(asked: _Question) -> list[str]:
     if expected.crossed_within is not None:
         late = took > expected.crossed_within
         return [explain.too_late(what, took, expected.crossed_within, asked.manifest.factor)] if late else []
-    terms = {"window": rule.window_seconds, "two scrapes": 2 * rule.scrape_seconds}
+    terms = crossing_terms(asked.manifest, rule)
     return [explain.late(what, took, terms)] if took > sum(terms.values()) + ROUNDING else []
 
 
@@ -315,7 +317,7 @@ def _late_end(asked: _Question) -> list[str]:
         if declared is not None:
             said.append(explain.too_late(what, took, declared, asked.manifest.factor))
         else:
-            said.append(explain.late(what, took, _resolving_terms(rule)))
+            said.append(explain.late(what, took, resolving_terms(asked.manifest, rule)))
     if reached.resolution_notified is not None and asked.route is not None:
         took = reached.resolution_notified - reached.resolved
         terms = {"group_interval": asked.route.group_interval, "one evaluation": rule.interval_seconds}
@@ -327,16 +329,7 @@ def _late_end(asked: _Question) -> list[str]:
 
 def _resolving(asked: _Question) -> float:
     declared = asked.expected.resolved_within
-    return declared if declared is not None else sum(_resolving_terms(asked.rule).values())
-
-
-def _resolving_terms(rule: RuleFacts) -> dict[str, float]:
-    return {
-        "window": rule.window_seconds,
-        "two scrapes": 2 * rule.scrape_seconds,
-        "keep_firing_for": rule.keep_firing_seconds,
-        "one evaluation": rule.interval_seconds,
-    }
+    return declared if declared is not None else sum(resolving_terms(asked.manifest, asked.rule).values())
 
 
 def _ill_told(asked: _Question) -> list[str]:
@@ -356,12 +349,17 @@ def _ill_told(asked: _Question) -> list[str]:
 def _undeclared(
     manifest: Manifest, instances: tuple[AlertInstance, ...]
 ) -> tuple[tuple[Undeclared, ...], tuple[Undeclared, ...]]:
-    """Return the alerts that started between stimulus and recovery undeclared: the allowed, and the rest."""
+    """Return the alerts that started between stimulus and recovery undeclared: the allowed, and the rest.
+
+    On stacks of ours also those that fired before the stimulus and went on: nothing may ring in steady state.
+    """
     since, until = manifest.moments.injected or 0.0, manifest.moments.recovered or math.inf
     allowed: list[Undeclared] = []
     unexpected: list[Undeclared] = []
     for instance in instances:
         started = [s for s in instance.spans if since <= s.began <= until]
+        if manifest.ours:  # a stack of ours is quiet before the stimulus, or its owner says what rings there
+            started = started or [s for s in instance.spans if s.firing is not None and s.firing < since <= s.last]
         if not started or any(instance.matches(e.alert, e.labels) for e in manifest.expect):
             continue
         rule = rule_of(manifest, instance.name, instance.labels)
@@ -397,11 +395,14 @@ def _known_by(target: Target) -> Iterator[tuple[str, str]]:
 def _said_of(undeclared: Undeclared, manifest: Manifest) -> str:
     name = undeclared.labels.get("alertname", undeclared.alert_id)
     labels = ", ".join(f'{k}="{v}"' for k, v in sorted(undeclared.labels.items()) if k != "alertname")
-    state = (
-        f"fired at {undeclared.firing:.2f} s"
-        if undeclared.firing
-        else f"became pending at {undeclared.pending or 0:.2f} s"
-    )
+    if undeclared.firing is not None and undeclared.firing < (manifest.moments.injected or 0.0):
+        return (
+            f"{name}{{{labels}}} fired before anything was done, since {undeclared.firing:.2f} s at the latest: if it "
+            "always fires it tells nothing; if that is its purpose (a watchdog), put it under the system's `allow` with "
+            "a reason"
+        )
+    fired = f"fired at {undeclared.firing:.2f} s" if undeclared.firing else None
+    state = fired or f"became pending at {undeclared.pending or 0:.2f} s"
     return (
         f"{name}{{{labels}}} {state}, which the drill does not declare (stimulus {manifest.stimulus}); if it belongs to"
         " this stimulus, add it to `expect`; if it may happen, to `allow` with a reason"

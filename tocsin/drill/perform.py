@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from tocsin.drill.collect import collect
 from tocsin.drill.judge import DELIVERY
 from tocsin.drill.planning import PlannedDrill
 from tocsin.drill.site import Facts, Refused, Site
-from tocsin.drill.timeline import STEP, rule_of
+from tocsin.drill.timeline import STEP, crossing_terms, resolving_terms, rule_of
 from tocsin.evidence import (
     AllowedAlert,
     ExpectedAlert,
@@ -31,6 +32,8 @@ from tocsin.system import Expectation
 
 POLL = 0.1
 """Seconds between two looks at a running drill. Stages are read from the evidence later, not from these looks."""
+DEFECT = "defect.txt"
+"""Where the traceback of an exception goes that nobody foresaw."""
 PATIENCE = 1.0
 """Seconds beyond all budgets before a drill stops waiting: the judge must see that a budget was missed, not guess."""
 
@@ -107,7 +110,16 @@ class Performance:
             self._note(str(missed))
         except Stopped as stopped:
             self._note(f"the run was stopped: {stopped}")
+        except Exception as error:  # noqa: BLE001 one drill's defect must not take the others, and the report, with it
+            self._defect(error)
         self._write()
+
+    def _defect(self, error: Exception) -> None:
+        """Write down an exception that nobody foresaw: it is ours, so the drill is inconclusive."""
+        (self.recording.folder / DEFECT).write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        self._note(
+            f"a defect of Tocsin, please report it with {DEFECT} of the evidence: {type(error).__name__}: {error}"
+        )
 
     def _say(self, stage: str, seconds: float | None = None) -> None:
         now = self.site.now()
@@ -190,7 +202,7 @@ class Performance:
         if rule is None:
             return 0.0
         crossed = expected.crossed_within / factor if expected.crossed_within is not None else None
-        crossed = rule.window_seconds + 2 * rule.scrape_seconds if crossed is None else crossed
+        crossed = sum(crossing_terms(self._manifest(facts), rule).values()) if crossed is None else crossed
         told = rule.hold_seconds + 2 * rule.interval_seconds + facts.group_wait + rule.scrape_seconds + DELIVERY
         return crossed + told + PATIENCE
 
@@ -241,7 +253,7 @@ class Performance:
         if expected.resolved_within is not None:
             resolved = expected.resolved_within / self.plan.factor
         else:
-            resolved = rule.window_seconds + 2 * rule.scrape_seconds + rule.keep_firing_seconds + rule.interval_seconds
+            resolved = sum(resolving_terms(self._manifest(facts), rule).values())
         return resolved + facts.group_interval + facts.evaluation_seconds + DELIVERY
 
     def _until(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
@@ -347,6 +359,7 @@ class Performance:
             alertmanager_places=dict(facts.alertmanager_places) if facts else {},
             metric_names=metric_names,
             coarse_step=story.coarse_step,
+            notice_seconds=plan.stimulus.noticed_within,
             proof=plan.drill.proof.model_dump() if plan.drill.proof else None,
             trouble=tuple(Trouble(time=self._relative(at), what=what) for at, what in story.trouble),
             refused=story.refused,

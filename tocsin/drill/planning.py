@@ -44,13 +44,16 @@ def plan_drills(system: System, environment: str | None) -> tuple[PlannedDrill, 
     planned: list[PlannedDrill] = []
     for drill_name, drill in system.declaration.drills.items():
         place = system.place("drills", drill_name)
+        permitted = drill.model_copy(update={"allow": (*drill.allow, *system.declaration.allow)})
         try:
             what = stimulus(drill.stimulus)
         except ValueError as error:
             problems.append(Problem(system.place("drills", drill_name, "stimulus"), f"drill {drill_name}: {error}"))
             continue
         problems += [Problem(place, f"drill {drill_name}: {said}") for said in _unfit(drill, what, declared)]
-        planned.append(PlannedDrill(drill_name, drill, what, place, system.name, name, declared.speed, declared.ours))
+        planned.append(
+            PlannedDrill(drill_name, permitted, what, place, system.name, name, declared.speed, declared.ours)
+        )
     if problems:
         raise BadSystem(tuple(problems))
     return tuple(planned)

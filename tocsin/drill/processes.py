@@ -13,6 +13,8 @@ from tocsin.system import Environment, Problem, Process, System
 _ADDRESS = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\.(?:url|port)\}")
 _FILLED_IN = re.compile(r"[a-z_][a-z0-9_-]*")
 """The names of processes that can stand in a placeholder."""
+_OTHER_PART = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\.(?!(?:url|port)\})([A-Za-z0-9_.-]+)\}")
+"""A placeholder of a name and a part that is neither its URL nor its port."""
 _LIMIT = re.compile(r"\{(memory_bytes|cores)\}")
 
 
@@ -99,6 +101,11 @@ class Processes:
                 yield Problem(text.place, f"{said}; {_offered(other, known)}")
             elif not _FILLED_IN.fullmatch(other):
                 yield Problem(text.place, f"process {name} asks for the address of {other!r}: write it in lower case")
+        for other, part in sorted(set(_OTHER_PART.findall(text.text))):
+            if other in known:
+                has = f"a process has `{{{other}.url}}` and `{{{other}.port}}`"
+                said = f"process {name} asks for {part!r} of {other}; {has}"
+                yield Problem(text.place, said)
         for limit in sorted(set(_LIMIT.findall(text.text))):
             if getattr(process, limit) is None:
                 yield Problem(

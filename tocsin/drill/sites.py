@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from tocsin.drill.schedule import ACTIVE, WARMING
 from tocsin.drill.site import Site
 from tocsin.drill.stack import FreshStack
 from tocsin.evidence import Recording, write_json
-from tocsin.system import System
+from tocsin.source import nearest
+from tocsin.system import BadSystem, Problem, System
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ def sites(system: System, environment: str, plans: Sequence[PlannedDrill], folde
     """
     if system.environment(environment)[1].ours:
         prepared = prepare(system, environment)
+        if unknown := tuple(_unknown_jobs(system, plans, prepared.jobs)):
+            raise BadSystem(unknown)
         return Sites(
             lambda plan, recording, stop: FreshStack(prepared, recording, name=plan.name, stop=stop), ACTIVE, WARMING
         )
@@ -44,3 +47,14 @@ def sites(system: System, environment: str, plans: Sequence[PlannedDrill], folde
     return Sites(
         lambda plan, recording, stop: RunningSystem(system, found, plan, recording, stop=stop), active=1, warming=0
     )
+
+
+def _unknown_jobs(system: System, plans: Sequence[PlannedDrill], known: Iterable[str]) -> Iterator[Problem]:
+    """Yield the drills that take away targets of a scrape job which has none here."""
+    names = sorted(known)
+    for plan in plans:
+        for job in sorted(plan.stimulus.jobs - set(names)):
+            meant = nearest(job, names)
+            offered = f"did you mean {meant[0]}?" if meant else f"there are {', '.join(names) or 'none'}"
+            said = f"drill {plan.name}: no scrape job {job!r} has targets in this environment; {offered}"
+            yield Problem(system.place("drills", plan.name, "stimulus"), said)

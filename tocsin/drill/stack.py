@@ -25,6 +25,7 @@ from tocsin.drill.loads import Loads
 from tocsin.drill.preparation import Prepared
 from tocsin.drill.site import ActiveAlert, Facts, Refused
 from tocsin.engines.alertmanager import Alertmanager, AlertmanagerSettings
+from tocsin.engines.alertmanager_log import AlertmanagerEventKind
 from tocsin.engines.node_exporter import start_node_exporter
 from tocsin.engines.prometheus import Prometheus, PrometheusSettings
 from tocsin.engines.promtool import tsdb_dump
@@ -283,7 +284,9 @@ class FreshStack:
         """Return Alertmanager's log, an alert a line."""
         if self._alertmanager is None:
             return []
-        return [
+        logged = self._alertmanager.events()
+        muted = [{"time": e.time, "event": str(e.kind)} for e in logged if e.kind is AlertmanagerEventKind.MUTED]
+        return muted + [
             {
                 "time": event.time,
                 "event": str(event.kind),
@@ -292,7 +295,7 @@ class FreshStack:
                 "state": alert.state,
                 "receiver": event.receiver,
             }
-            for event in self._alertmanager.events()
+            for event in logged
             for alert in event.alerts
         ]
 
@@ -391,7 +394,8 @@ class FreshStack:
 
     def restore_target(self, job: str) -> float:
         """Put them back."""
-        self._write_targets(job)
+        if job in self.prepared.jobs and self._prometheus is not None:
+            self._write_targets(job)
         return self.now()
 
     def start_load(self, part: str, load: Load) -> float:

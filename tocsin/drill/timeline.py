@@ -136,10 +136,24 @@ def _span(stretch: Sequence[tuple[float, str]], stale: Sequence[float], interval
 
 
 def rule_of(manifest: Manifest, alert: str, labels: Mapping[str, str]) -> RuleFacts | None:
-    """Return the rule that gives an alert of that name and those labels, by its static labels."""
-    return next(
-        (r for r in manifest.rules if r.name == alert and all(labels.get(k, v) == v for k, v in r.labels.items())), None
-    )
+    """Return the rule that gives an alert of that name and those labels, by its static labels.
+
+    A label that is a template may become anything, so it tells nothing.
+    """
+    named = [rule for rule in manifest.rules if rule.name == alert]
+    return next((r for r in named if all("{{" in v or labels.get(k, v) == v for k, v in r.labels.items())), None)
+
+
+def crossing_terms(manifest: Manifest, rule: RuleFacts) -> dict[str, float]:
+    """Return the seconds granted from injected to crossed, term by term."""
+    noticed = {"discovery": manifest.notice_seconds} if manifest.notice_seconds else {}
+    return {**noticed, "window": rule.window_seconds, "two scrapes": 2 * rule.scrape_seconds}
+
+
+def resolving_terms(manifest: Manifest, rule: RuleFacts) -> dict[str, float]:
+    """Return the seconds granted from recovered to resolved, term by term."""
+    ending = {"keep_firing_for": rule.keep_firing_seconds, "one evaluation": rule.interval_seconds}
+    return {**crossing_terms(manifest, rule), **ending}
 
 
 def selected(evidence: Evidence, selector: Selected) -> list[Series]:

@@ -27,12 +27,16 @@ class AlertmanagerEventKind(StrEnum):
     FLUSHED = "flushed"
     NOTIFIED = "notified"
     NOTIFY_FAILED = "notify_failed"
+    MUTED = "muted"
+    """A group was not told of because of the time of day; the line does not name it."""
 
 
 _KINDS = {
     "Received alert": AlertmanagerEventKind.RECEIVED,
     "flushing": AlertmanagerEventKind.FLUSHED,
     "Notify success": AlertmanagerEventKind.NOTIFIED,
+    "Notifications not sent, route is within mute time": AlertmanagerEventKind.MUTED,
+    "Notifications not sent, route is not within active time": AlertmanagerEventKind.MUTED,
     "Notify attempt failed, will retry later": AlertmanagerEventKind.NOTIFY_FAILED,
     "Notify for alerts failed": AlertmanagerEventKind.NOTIFY_FAILED,
 }

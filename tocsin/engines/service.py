@@ -92,7 +92,7 @@ def start_service(
         found = await_line(
             process, command.listens, what=f"{name} did not say where it listens", seconds=seconds, stop=stop
         )
-        service = Service(supervisor, command, process, int(found["port"]))
+        service = Service(supervisor, command, process, _real_port(found, process))
         await_ready(service, seconds=seconds, stop=stop)
     except BaseException as error:
         supervisor.stop(process, seconds=1)
@@ -100,6 +100,15 @@ def start_service(
             raise _engine(error) from error
         raise
     return service
+
+
+def _real_port(found: re.Match[str], process: Process) -> int:
+    """Return the port that a server printed; 0 is what it was given, not where it is."""
+    port = int(found["port"])
+    if not port:
+        said = f"it said {found[0]!r}: bind the port 0 that it is given, and print the one that the system chose"
+        raise EngineTrouble(f"{process.name} did not say its real port", str(process.log), said)
+    return port
 
 
 def await_ready(service: Service, *, seconds: float, stop: Event | None = None) -> None:

@@ -35,7 +35,9 @@ def print_drills(console: Console, drills: Iterable[DrillResult], report: str) -
         table.add_column(title, justify="right" if title in ("crossed → notified", "least", "budget") else "left")
     for drill in shown:
         verdict = Text(str(drill.verdict.outcome), style=STYLES[drill.verdict.outcome])
-        rows = list(_rows(drill)) or [("nothing may fire", "", "", "", "")]
+        manifest = drill.evidence.manifest
+        quiet = manifest is not None and not manifest.expect
+        rows = list(_rows(drill)) or [("nothing may fire" if quiet else "not judged", "", "", "", "")]
         for i, row in enumerate(rows):
             table.add_row(drill.name if i == 0 else "", *row, verdict if i == 0 else "")
     console.print(table)

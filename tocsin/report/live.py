@@ -59,14 +59,15 @@ class LiveView:
             self._begun.setdefault(progress.drill, progress.time)
             if before and before.stage == progress.stage:
                 return
+            elapsed = progress.time - self._started
             if before and progress.stage.endswith(OF_ALERTS):
                 progress = replace(progress, time=before.time, until=before.until)
             self._states[progress.drill] = progress
             first = (progress.drill, progress.stage) not in self._shown
             self._shown.add((progress.drill, progress.stage))
         if not self._console.is_terminal and first and not progress.stage.startswith("waiting"):
-            elapsed = progress.time - self._started
-            self._console.print(f"{elapsed:7.1f} s  {progress.drill:<22} {progress.stage}", highlight=False)
+            said = f"{elapsed:7.1f} s  {progress.drill:<22} {progress.stage}"
+            self._console.print(said, highlight=False, markup=False, soft_wrap=True)
 
     def _table(self) -> Table:
         now = time.time()

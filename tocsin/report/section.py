@@ -12,7 +12,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from tocsin.drill.judge import DrillResult, ExpectedResult, Undeclared
-from tocsin.drill.timeline import NAMES, ROUNDING, Stages
+from tocsin.drill.timeline import NAMES, ROUNDING, Stages, crossing_terms, resolving_terms
 from tocsin.durations import format_duration
 from tocsin.evidence import LeftOut, Manifest, RuleFacts
 from tocsin.report.picture import draw
@@ -193,30 +193,28 @@ class _Budget:
     declared: bool = False
 
 
-def _budgets(result: ExpectedResult) -> dict[str, _Budget]:
+def _budgets(manifest: Manifest, result: ExpectedResult) -> dict[str, _Budget]:
     """Return the budgets that the judge holds stages to, by stage."""
     expected, rule = result.expected, result.rule
     if rule is None:
         return {}
-    found = {"crossed": _crossing(rule, expected.crossed_within)}
+    found = {"crossed": _crossing(manifest, rule, expected.crossed_within)}
     if expected.outcome == "notified":
         found["notified"] = _Budget("crossed", result.budget)
-        found["resolved"] = _resolving(rule, expected.resolved_within)
+        found["resolved"] = _resolving(manifest, rule, expected.resolved_within)
     return found
 
 
-def _crossing(rule: RuleFacts, declared: float | None) -> _Budget:
+def _crossing(manifest: Manifest, rule: RuleFacts, declared: float | None) -> _Budget:
     if declared is not None:
         return _Budget("injected", {"declared": declared}, declared=True)
-    return _Budget("injected", {"window": rule.window_seconds, "two scrapes": 2 * rule.scrape_seconds})
+    return _Budget("injected", crossing_terms(manifest, rule))
 
 
-def _resolving(rule: RuleFacts, declared: float | None) -> _Budget:
+def _resolving(manifest: Manifest, rule: RuleFacts, declared: float | None) -> _Budget:
     if declared is not None:
         return _Budget("recovered", {"declared": declared}, declared=True)
-    terms = {"window": rule.window_seconds, "two scrapes": 2 * rule.scrape_seconds}
-    terms |= {"keep_firing_for": rule.keep_firing_seconds, "one evaluation": rule.interval_seconds}
-    return _Budget("recovered", terms)
+    return _Budget("recovered", resolving_terms(manifest, rule))
 
 
 SINCE = {
@@ -233,7 +231,7 @@ SINCE = {
 
 
 def _stages(result: ExpectedResult, manifest: Manifest) -> Iterator[_Stage]:
-    budgets = _budgets(result)
+    budgets = _budgets(manifest, result)
     stages = result.stages
     for name in NAMES:
         budget = budgets.get(name)

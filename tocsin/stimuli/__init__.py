@@ -40,6 +40,9 @@ class Stimulus(Protocol):
     marker: ClassVar[str]
     """The pytest marker of its drills: `load`, or `faults` for what kills or cuts."""
 
+    noticed_within: ClassVar[float]
+    """Real seconds until Prometheus can notice it, or its end, whatever the factor."""
+
     @property
     def processes(self) -> frozenset[str]:
         """Processes that it takes down; their targets fail on purpose."""

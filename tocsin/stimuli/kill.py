@@ -15,6 +15,7 @@ class Kill:
 
     process: str
     marker: ClassVar[str] = "faults"
+    noticed_within: ClassVar[float] = 0.0
     jobs: ClassVar[frozenset[str]] = frozenset()
     load: ClassVar[Load | None] = None
 

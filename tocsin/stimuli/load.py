@@ -20,6 +20,7 @@ class LoadProfile:
     load: Load
     marker: ClassVar[str] = "load"
     processes: ClassVar[frozenset[str]] = frozenset()
+    noticed_within: ClassVar[float] = 0.0
     jobs: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod

@@ -15,6 +15,8 @@ class RemoveTarget:
 
     job: str
     marker: ClassVar[str] = "faults"
+    noticed_within: ClassVar[float] = 5.5
+    """Discovery hands targets over every 5 s (discovery/manager.go, updatert), which no setting changes."""
     processes: ClassVar[frozenset[str]] = frozenset()
     load: ClassVar[Load | None] = None
 

@@ -1,0 +1,222 @@
+"""results.json follows its schema to the last field, whoever writes it and whatever happened."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+from rich.console import Console
+
+from tests.drill_worlds import World
+from tocsin.drill.planning import plan_drills
+from tocsin.runner import RunRequest, case_of_drill, conclude_run, judge_run
+from tocsin.system import load_system
+
+SYSTEM = """\
+schema: 1
+name: small
+environments:
+  local: {processes: {backend: {command: [backend]}}}
+drills:
+  down: {stimulus: {kill: backend}, expect: [{alert: Down, labels: {severity: critical}, receivers: [pager]}]}
+  busy: {stimulus: {load: {profile: browse, target: backend}}, hold: 10m, expect: []}
+waivers: [{finding: 'drill@system.yaml#down', owner: ann, reason: known, until: 2027-01-31}]
+"""
+RULES = """\
+groups:
+  - name: g
+    rules:
+      - {alert: Down, expr: up == 0}
+      - {alert: Other, expr: up == 2}
+"""
+Outcome = Literal["passed", "waived", "inconclusive", "failed"]
+Stage = float | None | Literal["not observable"]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class Strict(BaseModel):
+    """A part of results.json: exactly these fields, of exactly these types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class SystemPart(Strict):
+    """Which system it was."""
+
+    name: str
+    path: str
+    environment: str
+
+
+class CasePart(Strict):
+    """One question and its answer."""
+
+    id: str
+    suite: str
+    verdict: Outcome
+    severity: Literal["error", "warning", "info"]
+    subject: str
+    file: str
+    line: int
+    message: str
+    seconds: Seconds
+
+
+class AlertPart(Strict):
+    """An alert, and how far it was proven."""
+
+    id: str
+    name: str
+    group: str
+    file: str
+    line: int
+    level: Literal["none", "simulated", "delivered", "drilled"]
+
+
+class StagesPart(Strict):
+    """When each stage happened."""
+
+    injected: Stage
+    crossed: Stage
+    scraped: Stage
+    pending: Stage
+    firing: Stage
+    received: Stage
+    notified: Stage
+    recovered: Stage
+    resolved: Stage
+    resolution_notified: Stage
+
+
+class ExpectedPart(Strict):
+    """An alert that a drill expects. `budget` and `reason` were added to the schema."""
+
+    alert_id: str
+    labels: dict[str, str]
+    outcome: Literal["notified", "inhibited", "muted"]
+    receivers: list[str]
+    stages: StagesPart
+    minimum_seconds: float | None
+    took_seconds: float | None
+    budget: dict[str, float]
+    verdict: Outcome
+    reason: str
+
+
+class UndeclaredPart(Strict):
+    """An alert that no drill expects. `reason` was added to the schema."""
+
+    alert_id: str
+    labels: dict[str, str]
+    stages: dict[Literal["pending", "firing"], float | None]
+    reason: str
+
+
+class DrillPart(Strict):
+    """A drill."""
+
+    id: str
+    name: str
+    marker: Literal["load", "faults"] | None
+    stimulus: dict[str, Any] | None
+    verdict: Outcome
+    reason: str
+    minimum_seconds: float | None
+    took_seconds: float | None
+    expected: list[ExpectedPart]
+    allowed: list[UndeclaredPart]
+    unexpected: list[UndeclaredPart]
+
+
+class ResultsPart(Strict):
+    """The whole file. `resources` was added to the schema."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    tocsin: str
+    system: SystemPart
+    engines: dict[str, str]
+    started: str
+    seconds: Seconds
+    counts: dict[Outcome, int]
+    cases: list[CasePart]
+    alerts: list[AlertPart]
+    drills: list[DrillPart]
+    resources: dict[str, float]
+
+
+def concluded(folder: Path, today: date, **worlds: dict[str, Any]) -> ResultsPart:
+    """Conclude a run of hand-written evidence as the command does, and read what it wrote."""
+    folder.joinpath("system.yaml").write_text(SYSTEM)
+    folder.joinpath("rules.yml").write_text(RULES)
+    for name, world in worlds.items():
+        marker = "load" if name == "busy" else "faults"
+        changes = {**world, "manifest": {"drill": name, "marker": marker, **world.get("manifest", {})}}
+        World(**changes).write(folder / "run" / "evidence" / name)
+    system = load_system(folder)
+    plans = plan_drills(system, "local")
+    request = RunRequest(system, "local", plans, folder / "run", time.time())
+    marked = {plan.name: plan for plan in plans}
+    cases = [case_of_drill(drill, marked[drill.name], system, today) for drill in judge_run(request.folder)]
+    conclude_run(Console(quiet=True), request, cases)
+    return ResultsPart.model_validate(json.loads((request.folder / "results.json").read_text()))
+
+
+WORLDS: dict[str, dict[str, Any]] = {
+    "passed": {},
+    "failed": {"notified": {}, "resolution": {}},
+    "never crossed": {"true": None, "active": None, "received": None, "notified": {}, "resolution": {}},
+    "inconclusive": {"counters": (2.0, 5.0)},
+    "undeclared": {"expect": [], "manifest": {"expect": ()}},
+    "cut off": {"manifest": {"complete": False}},
+}
+
+
+@pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
+def test_every_ending_follows_the_schema(tmp_path: Path, world: dict[str, Any]) -> None:
+    """Whatever became of a drill, each field is there, and none that nobody was told of."""
+    found = concluded(tmp_path, date(2027, 6, 1), busy=world)
+
+    assert [case.subject for case in found.cases] == ["busy"]
+    assert bool(found.drills[0].unexpected) is (world is WORLDS["undeclared"])
+    assert sum(found.counts.values()) == 1
+    assert found.counts[found.cases[0].verdict] == 1
+    assert datetime.fromisoformat(found.started).tzinfo is not None
+
+
+def test_a_passed_drill_tells_its_story(tmp_path: Path) -> None:
+    """Stages, figures and proof level are those of the evidence."""
+    found = concluded(tmp_path, date(2027, 6, 1), busy={})
+
+    drill = found.drills[0]
+    assert (drill.id, drill.marker, drill.verdict) == ("busy@system.yaml", "load", "passed")
+    assert (drill.minimum_seconds, drill.took_seconds) == (1.5, 1.67)
+    assert drill.expected[0].stages.notified == 21.77
+    assert drill.expected[0].receivers == ["pager"]
+    levels = {alert.name: alert.level for alert in found.alerts}
+    assert levels == {"Down": "drilled", "Other": "none"}
+
+
+@pytest.mark.parametrize(
+    ("today", "world", "verdict"),
+    [
+        (date(2027, 1, 31), {"notified": {}, "resolution": {}}, "waived"),
+        (date(2027, 2, 1), {"notified": {}, "resolution": {}}, "failed"),
+        (date(2027, 1, 31), {"counters": (2.0, 5.0)}, "inconclusive"),
+        (date(2027, 1, 31), {}, "failed"),
+    ],
+    ids=["on its last day", "a day later", "nothing proven", "nothing to cover"],
+)
+def test_a_waiver_shows_in_the_cases(tmp_path: Path, today: date, world: dict[str, Any], verdict: str) -> None:
+    """The case has what the owners accept; the drill keeps what the evidence says."""
+    found = concluded(tmp_path, today, down=world)
+
+    assert found.cases[0].verdict == verdict
+    assert found.counts[found.cases[0].verdict] == 1
+    assert found.drills[0].verdict != "waived"
+    if verdict == "waived":
+        assert "waived by ann until 2027-01-31: known" in found.cases[0].message
