@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import random
 
+import bound
 import recording
 import shapes
 import steady
-from locust import FastHttpUser, between, events, task
+from locust import between, events, task
 
 STEADY = shapes.Steady.from_environment(os.environ, users=10)
 SAID = ("I am restless today.", "I cannot sleep.", "Where do I begin?", "Thank you.")
@@ -22,7 +23,7 @@ recording.attach(events)
 steady.stop_on_sigterm(events)
 
 
-class Visitor(FastHttpUser):
+class Visitor(bound.BoundUser):
     """Somebody with the app open."""
 
     wait_time = between(0.2, 0.6)

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import os
 
+import bound
 import groups
 import recording
 import shapes
 import steady
-from locust import FastHttpUser, between, constant_pacing, events, task
+from locust import between, constant_pacing, events, task
 
 STEADY = shapes.Steady.from_environment(os.environ, users=14)
 FAILING = shapes.Share(0.02, at_once=False)
@@ -24,7 +25,7 @@ recording.attach(events)
 steady.stop_on_sigterm(events)
 
 
-class Visitor(FastHttpUser):
+class Visitor(bound.BoundUser):
     """Somebody with the app open."""
 
     wait_time = between(0.2, 0.4)
@@ -36,7 +37,7 @@ class Visitor(FastHttpUser):
         self.client.post("/api/chat", json={"message": "Where do I begin?"}, headers=headers)
 
 
-class Waiting(FastHttpUser):
+class Waiting(bound.BoundUser):
     """Somebody whose answers take their time."""
 
     fixed_count = 1
@@ -49,7 +50,7 @@ class Waiting(FastHttpUser):
         self.client.post("/api/chat", json={"message": "I cannot sleep."}, headers=headers)
 
 
-class Thinking(FastHttpUser):
+class Thinking(bound.BoundUser):
     """Somebody whose questions are hard, but few."""
 
     fixed_count = 1
@@ -62,7 +63,7 @@ class Thinking(FastHttpUser):
         self.client.post("/api/chat", json={"message": "What is mind?"}, headers=headers)
 
 
-class Remembering(FastHttpUser):
+class Remembering(bound.BoundUser):
     """Somebody whose answers leave something behind, for a while."""
 
     fixed_count = 1

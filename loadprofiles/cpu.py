@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 
+import bound
 import recording
 import shapes
 import steady
-from locust import FastHttpUser, constant, events, task
+from locust import constant, events, task
 
 STEADY = shapes.Steady.from_environment(os.environ, users=4)
 CPU_SECONDS = shapes.number(os.environ, "LOAD_CPU_SECONDS", 0.1, least=0.001, most=5.0)
@@ -23,7 +24,7 @@ recording.attach(events)
 steady.stop_on_sigterm(events)
 
 
-class Visitor(FastHttpUser):
+class Visitor(bound.BoundUser):
     """Somebody whose every question is hard."""
 
     wait_time = constant(PAUSE_SECONDS)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 
+import bound
 import recording
 import shapes
 import steady
-from locust import FastHttpUser, between, events, task
+from locust import between, events, task
 
 STEADY = shapes.Steady.from_environment(os.environ, users=10)
 FAILING = shapes.Share(shapes.number(os.environ, "LOAD_ERROR_SHARE", 0.5, least=0.0, most=1.0))
@@ -20,7 +21,7 @@ recording.attach(events)
 steady.stop_on_sigterm(events)
 
 
-class Visitor(FastHttpUser):
+class Visitor(bound.BoundUser):
     """Somebody whose chat breaks now and then."""
 
     wait_time = between(0.1, 0.3)

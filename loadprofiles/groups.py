@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from locust import FastHttpUser, constant_pacing, task
+import bound
+from locust import constant_pacing, task
 
 OPENED = 201
 RENEWED = 200
 
 
-class Group(FastHttpUser):
+class Group(bound.BoundUser):
     """Takes `seats` at once, renews the lease each second, and gives them back at the end.
 
     If there is no room (a lease of an earlier run has not ended yet), or the sitting is gone, it asks again.

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 
+import bound
 import recording
 import shapes
 import steady
-from locust import FastHttpUser, constant_pacing, events, task
+from locust import constant_pacing, events, task
 
 STEADY = shapes.Steady.from_environment(os.environ, users=6)
 MEMORY_BYTES = int(shapes.number(os.environ, "LOAD_MEMORY_BYTES", 8 * 1024 * 1024, least=1, most=2**29))
@@ -23,7 +24,7 @@ recording.attach(events)
 steady.stop_on_sigterm(events)
 
 
-class Visitor(FastHttpUser):
+class Visitor(bound.BoundUser):
     """Somebody whose every answer leaves something behind."""
 
     wait_time = constant_pacing(0.25)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 
+import bound
 import recording
 import shapes
 import steady
-from locust import FastHttpUser, between, events, task
+from locust import between, events, task
 
 STEADY = shapes.Steady.from_environment(os.environ, users=4)
 
@@ -18,7 +19,7 @@ recording.attach(events)
 steady.stop_on_sigterm(events)
 
 
-class Reader(FastHttpUser):
+class Reader(bound.BoundUser):
     """Somebody at the web site."""
 
     wait_time = between(0.2, 0.6)

@@ -14,11 +14,12 @@ import itertools
 import os
 import random
 
+import bound
 import gevent  # type: ignore[import-untyped]
 import recording
 import shapes
 import steady
-from locust import FastHttpUser, between, events, task
+from locust import between, events, task
 
 STEADY = shapes.Steady.from_environment(os.environ, users=20)
 LATENCY_SECONDS = shapes.number(os.environ, "LOAD_LATENCY_SECONDS", 2.25, least=0.0, most=30.0)
@@ -28,7 +29,7 @@ recording.attach(events)
 steady.stop_on_sigterm(events)
 
 
-class Visitor(FastHttpUser):
+class Visitor(bound.BoundUser):
     """Somebody who waits for the companion's answer."""
 
     wait_time = between(0.0, 0.2)

@@ -26,7 +26,7 @@ from tocsin.supervisor import Supervisor, run_once
 
 ROOT = Path(__file__).parents[1]
 PROFILES = ROOT / "loadprofiles"
-SHARED = {"shapes", "recording", "steady", "groups"}
+SHARED = {"shapes", "recording", "steady", "groups", "bound"}
 LIMIT = 268_435_456
 
 

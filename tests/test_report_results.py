@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,7 +13,7 @@ from rich.console import Console
 
 from tests.drill_worlds import World
 from tocsin.drill.planning import plan_drills
-from tocsin.runner import RunRequest, case_of_drill, conclude_run, judge_run
+from tocsin.runner import RunRequest, cases_of_run, conclude_run
 from tocsin.system import load_system
 
 SYSTEM = """\
@@ -159,10 +158,10 @@ def concluded(folder: Path, today: date, **worlds: dict[str, Any]) -> ResultsPar
         World(**changes).write(folder / "run" / "evidence" / name)
     system = load_system(folder)
     plans = plan_drills(system, "local")
-    request = RunRequest(system, "local", plans, folder / "run", time.time())
-    marked = {plan.name: plan for plan in plans}
-    cases = [case_of_drill(drill, marked[drill.name], system, today) for drill in judge_run(request.folder)]
-    conclude_run(Console(quiet=True), request, cases)
+    started = datetime(today.year, today.month, today.day, 23, 59, tzinfo=UTC).timestamp()
+    request = RunRequest(system, "local", plans, folder / "run", started)
+    cases = cases_of_run(request)
+    conclude_run(Console(quiet=True), request, cases, started + 40)
     return ResultsPart.model_validate(json.loads((request.folder / "results.json").read_text()))
 
 
@@ -202,21 +201,24 @@ def test_a_passed_drill_tells_its_story(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("today", "world", "verdict"),
+    ("today", "world", "verdict", "needed"),
     [
-        (date(2027, 1, 31), {"notified": {}, "resolution": {}}, "waived"),
-        (date(2027, 2, 1), {"notified": {}, "resolution": {}}, "failed"),
-        (date(2027, 1, 31), {"counters": (2.0, 5.0)}, "inconclusive"),
-        (date(2027, 1, 31), {}, "failed"),
+        (date(2027, 1, 31), {"notified": {}, "resolution": {}}, "waived", "passed"),
+        (date(2027, 2, 1), {"notified": {}, "resolution": {}}, "failed", "failed"),
+        (date(2027, 1, 31), {"counters": (2.0, 5.0)}, "inconclusive", "inconclusive"),
+        (date(2027, 1, 31), {}, "passed", "failed"),
     ],
     ids=["on its last day", "a day later", "nothing proven", "nothing to cover"],
 )
-def test_a_waiver_shows_in_the_cases(tmp_path: Path, today: date, world: dict[str, Any], verdict: str) -> None:
-    """The case has what the owners accept; the drill keeps what the evidence says."""
+def test_a_waiver_shows_in_cases_and_drills(
+    tmp_path: Path, today: date, world: dict[str, Any], verdict: str, needed: str
+) -> None:
+    """The drill has what its owners accept, and the waiver is a case of its own."""
     found = concluded(tmp_path, today, down=world)
 
-    assert found.cases[0].verdict == verdict
-    assert found.counts[found.cases[0].verdict] == 1
-    assert found.drills[0].verdict != "waived"
+    assert [case.verdict for case in found.cases] == [verdict, needed]
+    assert [drill.verdict for drill in found.drills] == [verdict]
+    assert found.cases[1].subject == "drill@system.yaml#down"
+    assert sum(found.counts.values()) == 2
     if verdict == "waived":
         assert "waived by ann until 2027-01-31: known" in found.cases[0].message

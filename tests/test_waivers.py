@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.plan import artefact_case, artefact_findings
+from tocsin.plan import artefact_case, artefact_findings, read
 from tocsin.system import Kind, System, Waiver, load_system
 from tocsin.verdict import PASSED, Outcome, Verdict, failed, inconclusive
-from tocsin.waivers import unneeded, waived, waiver_problem
+from tocsin.waivers import drill_waiver_verdict, waived, waiver_problem
 
 SYSTEM = """\
 schema: 1
@@ -50,6 +50,7 @@ def system(folder: Path, a: str = TWICE, b: str = SOUND, *waivers: str) -> Syste
         (failed("x"), [A, B], [waiver(A)], LAST, Outcome.FAILED),
         (failed("x"), [A, B], [waiver(A), waiver(B)], LAST, Outcome.WAIVED),
         (failed("x"), [A], [waiver(A, date(2020, 1, 1)), waiver(A)], LAST, Outcome.WAIVED),
+        (failed("x"), [A], [waiver(A), waiver(A, date(2020, 1, 1))], LAST, Outcome.WAIVED),
         (failed("x"), [], [waiver(A)], LAST, Outcome.FAILED),
         (inconclusive("x"), [A], [waiver(A)], LAST, Outcome.INCONCLUSIVE),
         (PASSED, [A], [waiver(A)], LAST, Outcome.PASSED),
@@ -71,7 +72,7 @@ def test_an_unreadable_file_can_be_waived_by_its_key(tmp_path: Path) -> None:
     """The keys of the findings are what a waiver names; a second bad file is not covered by it."""
     for b, outcome in ((SOUND, Outcome.WAIVED), (TWICE, Outcome.FAILED)):
         small = system(tmp_path, TWICE, b, A)
-        findings = artefact_findings(small, Kind.RULES) or []
+        findings = artefact_findings(small, read(small), Kind.RULES) or []
         case = artefact_case(small, Kind.RULES, findings)
 
         found = waived(case.verdict, [finding.key for finding in findings], small.declaration.waivers, LAST)
@@ -95,17 +96,29 @@ def test_what_files_tell_of_a_waiver(tmp_path: Path, a: str, finding: str, today
     """A waiver that covers nothing, or no longer, has something wrong with it; one that covers has not."""
     small = system(tmp_path, a, SOUND, finding)
 
-    problem = waiver_problem(small.declaration.waivers[0], small, today)
+    problem = waiver_problem(small.declaration.waivers[0], small, read(small), today)
 
     assert said in problem
     assert bool(problem) is bool(said)
 
 
-def test_a_drill_that_passes_needs_no_waiver(tmp_path: Path) -> None:
-    """Whether a drill fails is only seen when it is performed; then its waiver has to go, at its place."""
-    small = system(tmp_path, TWICE, SOUND, "drill@system.yaml#down")
+def test_a_waiver_that_is_over_is_named_with_what_fails() -> None:
+    """Its reader learns why what was quiet yesterday is loud today."""
+    found = waived(failed("x"), [A], [waiver(A)], date(2027, 2, 1))
 
-    assert "system.yaml:9:" in unneeded(PASSED, "drill@system.yaml#down", small).reason
-    assert unneeded(PASSED, "drill@system.yaml#down", small).outcome is Outcome.FAILED
-    assert unneeded(PASSED, "drill@system.yaml#up", small) is PASSED
-    assert unneeded(inconclusive("x"), "drill@system.yaml#down", small).outcome is Outcome.INCONCLUSIVE
+    assert found.reason == "x\n(waived by ann until 2027-01-31: that day is over)"
+
+
+@pytest.mark.parametrize(
+    ("drill", "today", "outcome"),
+    [
+        (failed("x"), LAST, Outcome.PASSED),
+        (failed("x"), date(2027, 2, 1), Outcome.FAILED),
+        (PASSED, LAST, Outcome.FAILED),
+        (inconclusive("x"), LAST, Outcome.INCONCLUSIVE),
+        (inconclusive("x"), date(2027, 2, 1), Outcome.FAILED),
+    ],
+)
+def test_the_waiver_of_a_drill_is_needed_while_it_fails(drill: Verdict, today: date, outcome: Outcome) -> None:
+    """Nobody knows where the drill proved nothing; whose day is over is not needed in any case."""
+    assert drill_waiver_verdict(waiver("drill@system.yaml#down"), drill, today).outcome is outcome

@@ -6,7 +6,6 @@ import argparse
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -16,7 +15,7 @@ from tocsin.deadline import DeadlineExceeded, Stopped
 from tocsin.drill.planning import PlannedDrill, plan_drills
 from tocsin.drill.runs import new_run, point_latest
 from tocsin.report.console import print_drills, run_console
-from tocsin.runner import RunRequest, case_of_drill, conclude_run, judge_run, perform_run, print_plan
+from tocsin.runner import RunRequest, cases_of_run, conclude_run, judge_run, perform_run, print_plan
 from tocsin.source import Place, nearest
 from tocsin.supervisor import Trouble
 from tocsin.system import BadSystem, Problem, System, load_system
@@ -87,11 +86,8 @@ def _drill(options: argparse.Namespace, console: Console) -> int:
     point_latest(request.folder)
     print_plan(console, request)
     perform_run(console, request)
-    today = datetime.now(UTC).date()
-    marked = {plan.name: plan for plan in plans}
-    judged = judge_run(request.folder)
-    cases = [case_of_drill(drill, marked[drill.name], system, today) for drill in judged]
-    conclude_run(console, request, cases)
+    cases = cases_of_run(request)
+    conclude_run(console, request, cases, time.time())
     return _code(case.verdict for case in cases)
 
 
@@ -119,7 +115,8 @@ def _rejudge(options: argparse.Namespace, console: Console) -> int:
     folder: Path = options.folder
     if not folder.is_dir():
         raise BadSystem((Problem(Place(str(folder)), "is not a folder of evidence"),))
-    known = (folder / "evidence").is_dir() or any(folder.glob("*.json*"))
+    # A drill that was cut off at once has left no file but its place: it is evidence of having proven nothing.
+    known = (folder / "evidence").is_dir() or folder.resolve().parent.name == "evidence" or any(folder.glob("*.json*"))
     drills = judge_run(folder) if known else []
     if not drills:
         raise BadSystem((Problem(Place(str(folder)), "holds no evidence of any drill"),))

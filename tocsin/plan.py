@@ -17,9 +17,8 @@ DRILL = "drill"
 """The names of checks, in the keys of their findings: `check@file#subject`."""
 
 
-def artefact_findings(system: System, kind: Kind) -> list[Finding] | None:
+def artefact_findings(system: System, artefacts: Artefacts, kind: Kind) -> list[Finding] | None:
     """Return what keeps files of a kind from being read; None if the system has none of that kind."""
-    artefacts = read_artefacts(system)
     globs = system.declaration.artefacts.get(kind, ())
     if not artefacts.has(kind) and not globs:
         return None

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,8 @@ from tocsin.report.console import print_drills
 from tocsin.report.live import LiveView
 from tocsin.report.results import AlertFacts, Results, write_results
 from tocsin.system import System
-from tocsin.waivers import unneeded, waived
+from tocsin.verdict import RANK, Outcome
+from tocsin.waivers import drill_waiver_verdict, waived
 
 RUN = "run.json"
 """What the scheduler knows of a run and no drill's evidence holds."""
@@ -44,6 +44,11 @@ class RunRequest:
     folder: Path
     started: float
     """Unix time, in seconds."""
+
+    @property
+    def today(self) -> date:
+        """The day on which waivers are looked at: that of the start, in UTC."""
+        return datetime.fromtimestamp(self.started, UTC).date()
 
 
 def print_plan(console: Console, request: RunRequest) -> None:
@@ -93,28 +98,52 @@ def judge_run(folder: Path) -> list[DrillResult]:
     return [judge(read_evidence(path)) for path in drill_folders(folder)]
 
 
-def case_of_drill(result: DrillResult, plan: PlannedDrill, system: System, today: date) -> CaseResult:
-    """Return a drill's judgement as a case: failed may be waived, and a waiver that is not needed fails."""
+def case_of_drill(result: DrillResult, request: RunRequest) -> CaseResult:
+    """Return a drill's judgement as a case: what failed may be waived."""
     manifest = result.evidence.manifest
     seconds = (manifest.moments.ended or 0.0) - manifest.moments.started if manifest else 0.0
-    key = drill_key(plan.name)
-    verdict = unneeded(waived(result.verdict, [key], system.declaration.waivers, today), key, system)
+    plan = next(plan for plan in request.plans if plan.name == result.name)
+    verdict = _with_waiver(result, request).verdict
     return CaseResult(
         f"{plan.name}@{plan.place.file}", plan.marker, plan.name, plan.place, verdict, seconds=max(seconds, 0.0)
     )
 
 
-def conclude_run(console: Console, request: RunRequest, cases: Sequence[CaseResult]) -> Results:
-    """Write the reports of a run and print what it found."""
+def case_of_waiver(result: DrillResult, request: RunRequest) -> CaseResult | None:
+    """Return whether the waiver of a drill is needed, as a case of its own; None if the drill has no waiver."""
+    for index, waiver in enumerate(request.system.declaration.waivers):
+        if waiver.finding == drill_key(result.name):
+            plan = next(plan for plan in request.plans if plan.name == result.name)
+            verdict = drill_waiver_verdict(waiver, result.verdict, request.today)
+            place = request.system.place("waivers", index)
+            return CaseResult(f"waiver-is-needed@{waiver.finding}", plan.marker, waiver.finding, place, verdict)
+    return None
+
+
+def cases_of_run(request: RunRequest) -> list[CaseResult]:
+    """Return the cases of every drill that a run performed, and of their waivers."""
+    found = [(case_of_drill(d, request), case_of_waiver(d, request)) for d in judge_run(request.folder)]
+    return [case for pair in found for case in pair if case is not None]
+
+
+def _with_waiver(result: DrillResult, request: RunRequest) -> DrillResult:
+    waivers = request.system.declaration.waivers
+    return replace(result, verdict=waived(result.verdict, [drill_key(result.name)], waivers, request.today))
+
+
+def conclude_run(
+    console: Console, request: RunRequest, cases: Sequence[CaseResult], now: float, reasons: Container[Outcome] = RANK
+) -> Results:
+    """Write the reports of a run that ends at `now` (Unix time); print what it found, and the reasons of `reasons`."""
     asked = {plan.name for plan in request.plans}
-    drills = [drill for drill in judge_run(request.folder) if drill.name in asked]
+    drills = [_with_waiver(drill, request) for drill in judge_run(request.folder) if drill.name in asked]
     results = Results(
         system=request.system.name,
         path=str(request.system.directory),
         environment=request.environment,
         engines=_engines(drills),
         started=request.started,
-        seconds=time.time() - request.started,
+        seconds=now - request.started,
         cases=cases,
         alerts=[AlertFacts(*facts) for facts in alerts(read(request.system))],
         drills=drills,
@@ -122,7 +151,7 @@ def conclude_run(console: Console, request: RunRequest, cases: Sequence[CaseResu
     )
     write_results(request.folder, results)
     if drills:
-        print_drills(console, drills, _shown(request.folder / "report.html"))
+        print_drills(console, drills, _shown(request.folder / "report.html"), reasons)
     from tocsin.report.html import write_report  # noqa: PLC0415 a second of imports, which only a run's end needs
 
     write_report(request.folder, results)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
+from tocsin.artefacts.files import Artefacts
 from tocsin.plan import DRILL, READABLE, artefact_findings
 from tocsin.source import nearest
 from tocsin.system import Kind, System, Waiver
-from tocsin.verdict import Outcome, Verdict, failed
+from tocsin.verdict import PASSED, Outcome, Verdict, failed, inconclusive
 
 
 def waived(verdict: Verdict, keys: Iterable[str], waivers: Iterable[Waiver], today: date) -> Verdict:
@@ -18,9 +19,13 @@ def waived(verdict: Verdict, keys: Iterable[str], waivers: Iterable[Waiver], tod
     """
     if verdict.outcome is not Outcome.FAILED:
         return verdict
-    valid = {waiver.finding: waiver for waiver in waivers if today <= waiver.until}
-    used = [valid.get(key) for key in keys]
-    if not used or any(waiver is None for waiver in used):
+    named = {waiver.finding: waiver for waiver in sorted(waivers, key=lambda w: w.until)}  # the longest counts
+    used = [named.get(key) for key in keys]
+    over = [w for w in used if w is not None and today > w.until]
+    if over:
+        ended = "; ".join(f"(waived by {w.owner} until {w.until.isoformat()}: that day is over)" for w in over)
+        return Verdict(verdict.outcome, f"{verdict.reason}\n{ended}")
+    if not used or None in used:
         return verdict
     said = "; ".join(
         dict.fromkeys(f"waived by {w.owner} until {w.until.isoformat()}: {w.reason}" for w in used if w is not None)
@@ -28,28 +33,44 @@ def waived(verdict: Verdict, keys: Iterable[str], waivers: Iterable[Waiver], tod
     return Verdict(Outcome.WAIVED, f"{said}\n{verdict.reason}")
 
 
-def unneeded(verdict: Verdict, key: str, system: System) -> Verdict:
-    """Return Failed in place of Passed if a waiver says that this finding is there: it covers nothing any more."""
-    for index, waiver in enumerate(system.declaration.waivers):
-        if waiver.finding == key and verdict.outcome is Outcome.PASSED:
-            place = system.place("waivers", index)
-            return failed(f"passed, but the waiver at {place} ({waiver.owner}) says that it fails: remove the waiver")
-    return verdict
+def drill_waiver_verdict(waiver: Waiver, drill: Verdict, today: date) -> Verdict:
+    """Tell, by the judgement of a drill as its evidence has it, whether its waiver is needed.
+
+    Failed if the drill passed or the last day is over; Inconclusive if the drill was: nobody knows then.
+    """
+    if ended := _ended(waiver, today):
+        return failed(waiver_message(waiver, ended))
+    if drill.outcome is Outcome.PASSED:
+        return failed(waiver_message(waiver, "the drill passed, so it covers nothing: remove the waiver"))
+    if drill.outcome is Outcome.INCONCLUSIVE:
+        return inconclusive(waiver_message(waiver, "the drill was inconclusive, so nobody knows if it is needed"))
+    return PASSED
 
 
-def waiver_problem(waiver: Waiver, system: System, today: date) -> str:
+def waiver_message(waiver: Waiver, problem: str) -> str:
+    """Return what is wrong with a waiver, with its key and its owner."""
+    return f"the waiver of {waiver.finding} ({waiver.owner}): {problem}"
+
+
+def _ended(waiver: Waiver, today: date) -> str:
+    if today <= waiver.until:
+        return ""
+    return f"its last day was {waiver.until.isoformat()}: mend what it covered, or have {waiver.owner} renew it"
+
+
+def waiver_problem(waiver: Waiver, system: System, artefacts: Artefacts, today: date) -> str:
     """Say what is wrong with a waiver as far as files alone can tell; nothing if it is well."""
-    if today > waiver.until:
-        return f"its last day was {waiver.until.isoformat()}: mend what it covered, or have {waiver.owner} renew it"
+    if ended := _ended(waiver, today):
+        return ended
     check, _, rest = waiver.finding.partition("@")
     subject = rest.rpartition("#")[2]
     if check == DRILL:
         drills = system.declaration.drills
         if subject in drills:
-            return ""  # whether it fails is seen when it is performed
+            return ""  # whether it fails is seen when it is performed: `drill_waiver_verdict`
         meant = nearest(subject, drills)
         return f"there is no drill {subject!r}" + (f"; did you mean {meant[0]}?" if meant else "")
     if check != READABLE:
         return f"there is no check {check!r}; known: {DRILL}, {READABLE}"
-    found = {f.key for kind in Kind for f in artefact_findings(system, kind) or ()}
+    found = {f.key for kind in Kind for f in artefact_findings(system, artefacts, kind) or ()}
     return "" if waiver.finding in found else "it covers no finding: remove it, or correct its key"

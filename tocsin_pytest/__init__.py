@@ -1,7 +1,7 @@
 """The pytest plugin: the only place where the library meets pytest. It translates, and knows nothing of the domain."""
 
-from tocsin_pytest.collecting import pytest_collection_modifyitems, pytest_generate_tests
-from tocsin_pytest.options import pytest_addoption, pytest_configure
+from tocsin_pytest.collecting import pytest_collection_modifyitems, pytest_generate_tests, pytest_ignore_collect
+from tocsin_pytest.options import pytest_addoption, pytest_configure, pytest_load_initial_conftests
 from tocsin_pytest.performing import (
     pytest_collection_finish,
     pytest_configure_node,
@@ -10,7 +10,9 @@ from tocsin_pytest.performing import (
 from tocsin_pytest.settling import (
     artefact_case,
     faults_drill,
+    faults_waiver,
     load_drill,
+    load_waiver,
     pytest_runtest_makereport,
     settle,
     settle_drill,
@@ -20,13 +22,17 @@ from tocsin_pytest.settling import (
 __all__ = [
     "artefact_case",
     "faults_drill",
+    "faults_waiver",
     "load_drill",
+    "load_waiver",
     "pytest_addoption",
     "pytest_collection_finish",
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_configure_node",
     "pytest_generate_tests",
+    "pytest_ignore_collect",
+    "pytest_load_initial_conftests",
     "pytest_runtest_makereport",
     "pytest_xdist_node_collection_finished",
     "settle",

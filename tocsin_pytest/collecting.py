@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from tocsin.plan import drill_key
 from tocsin.runner import RunRequest
 from tocsin.system import Kind
-from tocsin_pytest.session import SESSION
+from tocsin_pytest.session import SESSION, SUITES
 
 ONLY_WHEN_NAMED = frozenset({"pipeline", "load", "faults", "security"})
+WAIVERS = re.compile(r"test_(?P<marker>load|faults)_waivers\.py")
+"""The module that asks whether the waivers of a marker's drills are needed."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the waivers of drills where no drill is waived: nothing is asked, and nothing is lacking."""
+    match = WAIVERS.fullmatch(collection_path.name)
+    session = config.stash.get(SESSION, None)
+    if match is None or session is None or not collection_path.is_relative_to(SUITES):
+        return None
+    return None if _waived_drills(session, match["marker"]) else True
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Turn `load_drill`, `faults_drill`, `artefact_case` and `waiver_case` into the cases that the system has."""
+    """Turn what an argument names (`load_drill`, `artefact_case`, ...) into the cases that the system has."""
     session = metafunc.config.stash.get(SESSION, None)
     cases: dict[str, Callable[[RunRequest], Iterator[object]]] = {
         "load_drill": lambda s: _drills(s, "load"),
         "faults_drill": lambda s: _drills(s, "faults"),
+        "load_waiver": lambda s: iter(_waived_drills(s, "load")),
+        "faults_waiver": lambda s: iter(_waived_drills(s, "faults")),
         "artefact_case": lambda _: _artefacts(),
         "waiver_case": _waivers,
     }
@@ -58,6 +74,12 @@ def _drills(session: RunRequest, marker: str) -> Iterator[object]:
         yield _lacking(f"{session.system.name} ({where}) declares no {marker} drills", f"no-{marker}-drills")
 
 
+def _waived_drills(session: RunRequest, marker: str) -> list[str]:
+    """Return the names of the drills that have a waiver."""
+    waived = {waiver.finding for waiver in session.system.declaration.waivers}
+    return [plan.name for plan in session.plans if plan.marker == marker and drill_key(plan.name) in waived]
+
+
 def _artefacts() -> Iterator[object]:
     for kind in Kind:
         yield pytest.param(kind, id=str(kind))
@@ -76,9 +98,13 @@ def _lacking(reason: str, name: str) -> object:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what runs only when -m names it."""
+    """Leave out of the suites what runs only when -m names it; others' tests are theirs, whatever their markers."""
     withheld = ONLY_WHEN_NAMED - asked_for(config.getoption("markexpr") or "")
-    left_out = [item for item in items if withheld & {mark.name for mark in item.iter_markers()}]
+    left_out = {
+        item
+        for item in items
+        if item.path.is_relative_to(SUITES) and withheld & {mark.name for mark in item.iter_markers()}
+    }
     if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]

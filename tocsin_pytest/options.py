@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
+from argparse import Namespace
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-import suites
 from tocsin.drill.planning import plan_drills
 from tocsin.drill.runs import new_run, point_latest
 from tocsin.runner import RunRequest
 from tocsin.system import BadSystem, load_system
 from tocsin_pytest.reporting import Reporting
-from tocsin_pytest.session import SESSION
+from tocsin_pytest.session import SESSION, SUITES
 
-SUITES = Path(suites.__file__).resolve().parent
 MARKERS = (
     "static: looks at files only; nothing is started and nothing is asked.",
     "endpoints: asks a running target for its metrics and judges what it exposes.",
@@ -55,17 +56,17 @@ def pytest_configure(config: pytest.Config) -> None:
     """Load the system once, in the controller; workers are told which run they belong to."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    directory = config.getoption("system") or os.environ.get("TOCSIN_SYSTEM")
+    directory = _system_folder(config.option)
     if not directory:
-        if _asks_for_suites(config):
+        if _are_suites(config.args):
             raise pytest.UsageError(
                 "no system was named, and there is no default: say --system DIR (the folder of a system.yaml), "
                 "or set TOCSIN_SYSTEM"
             )
         return
     if not hasattr(config, "workerinput"):
-        _begin_again_if_misled(config)
-    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        _begin_again_if_misled(config, config.option)
+    if not config.option.file_or_dir:
         config.args = [str(SUITES)]
     request = _session(config, Path(directory))
     config.stash[SESSION] = request
@@ -77,33 +78,53 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Reporting(), "tocsin_reporting")
 
 
-def _begin_again_if_misled(config: pytest.Config) -> None:
-    """Run pytest again, in this process's place, if it began with settings that are not those of this folder.
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Begin again before the settings of another folder, if those were found, can make pytest stumble."""
+    if _system_folder(early_config.known_args_namespace) and not hasattr(early_config, "workerinput"):
+        _begin_again_if_misled(early_config, early_config.known_args_namespace)
+
+
+def _system_folder(options: Namespace) -> str | None:
+    """Return which folder was named; TOCSIN_SYSTEM is of no matter to who runs something else than the suites."""
+    named: str | None = getattr(options, "system", None)
+    return named or (os.environ.get("TOCSIN_SYSTEM") if _asks_for_suites(options) else None)
+
+
+def _asks_for_suites(options: Namespace) -> bool:
+    """Whether no path was named, or the suites are among those that were."""
+    return not options.file_or_dir or _are_suites(options.file_or_dir)
+
+
+def _are_suites(arguments: Iterable[str]) -> bool:
+    return any(Path(named.partition("::")[0]).resolve().is_relative_to(SUITES) for named in arguments)
+
+
+def _begin_again_if_misled(config: pytest.Config, options: Namespace) -> None:
+    """Run pytest again, in this process's place, if it began with settings that are not those of the suites.
 
     pytest takes an option's value for a path to collect from before it knows the option, so `--system /elsewhere`
-    can make it pass over the pytest.ini here; and Locust's own plugin, which an installation brings along, patches
-    sockets and threads of the whole process. Either is decided before any plugin has a say.
+    makes it pass over the pytest.ini of a checkout, or take that of the repository that the system is in; begun in
+    another folder, it does not even look for it. And Locust's own plugin, which an installation brings along, patches
+    sockets and threads of the whole process. All that is decided before any plugin has a say.
     """
-    here = config.invocation_params.dir
     more = ["-p", "no:locust"] if config.pluginmanager.hasplugin("locust") else []
-    if config.inipath is None and (here / "pytest.ini").is_file():
-        more += ["-c", str(here / "pytest.ini"), "--rootdir", str(here)]
-    checkout = SUITES.parent
-    if (checkout / "conftest.py").is_file() and not here.is_relative_to(checkout) and not config.getoption("pyargs"):
-        # Else pytest refuses the checkout's conftest.py: it names the plugin, and is not in the root of this session.
-        more += ["--pyargs"]
+    ini = SUITES.parent / "pytest.ini"
+    if options.inifilename is None and _asks_for_suites(options) and ini.is_file() and config.inipath != ini:
+        more += ["-c", str(ini), "--rootdir", str(ini.parent)]
+        if not options.file_or_dir and config.invocation_params.dir != ini.parent:
+            more.append(str(SUITES))  # a conftest.py that names a plugin must be known from the start
     if not more:
         return
     if BEGUN_AGAIN in os.environ:
-        raise pytest.UsageError(f"pytest began with settings that are not those of this folder; run it with {more}")
+        raise pytest.UsageError(
+            f"pytest began with settings that are not those of the suites; begin it with: {shlex.join(more)}"
+        )
+    if capture := config.pluginmanager.getplugin("capturemanager"):
+        capture.stop_global_capturing()  # else the terminal that it holds back is lost to what begins
     program = [sys.argv[0]] if Path(sys.argv[0]).name != "__main__.py" else ["-m", "pytest"]
     arguments = [sys.executable, *program, *more, *map(str, config.invocation_params.args)]
     os.execve(sys.executable, arguments, {**os.environ, BEGUN_AGAIN: "1"})  # noqa: S606 ourselves, with our arguments
-
-
-def _asks_for_suites(config: pytest.Config) -> bool:
-    paths = [(config.invocation_params.dir / arg.partition("::")[0]).resolve() for arg in config.args]
-    return any(path.is_relative_to(SUITES) for path in paths)
 
 
 def _session(config: pytest.Config, directory: Path) -> RunRequest:

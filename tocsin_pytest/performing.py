@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tocsin.deadline import DeadlineExceeded
 from tocsin.report.console import run_console
 from tocsin.runner import RunRequest, perform_run, print_plan
 from tocsin.supervisor import Trouble
@@ -17,8 +18,8 @@ from tocsin.system import BadSystem
 from tocsin_pytest.session import SESSION
 
 PERFORMED = pytest.StashKey[bool]()
-ITEM = re.compile(r"(?:^|/)test_(?:load|faults)\.py::test_drill\[(?P<drill>.+)\]$")
-"""The id of an item that judges a drill; what comes before the file depends on where pytest was begun."""
+ITEM = re.compile(r"(?:^|/)test_(?:load|faults)(?:_waivers)?\.py::test_\w+\[(?P<drill>.+)\]$")
+"""The id of an item that needs a drill; what comes before the file depends on where pytest was begun."""
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -60,9 +61,7 @@ def _perform(config: pytest.Config, ids: Iterable[str]) -> None:
         try:
             print_plan(console, request)
             perform_run(console, request)
-        except BadSystem as error:
-            raise pytest.UsageError(str(error)) from error
-        except Trouble as trouble:
+        except (BadSystem, Trouble, DeadlineExceeded) as trouble:
             raise pytest.UsageError(str(trouble)) from trouble
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
+from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 import pytest
@@ -17,8 +21,35 @@ from tocsin_pytest.session import SESSION
 
 INCONCLUSIVE = 10
 """Exit code: nothing failed, and something stayed unproven."""
+NOT_SHOWN = (Outcome.PASSED, Outcome.WAIVED)
+"""The outcomes whose reasons pytest does not print by itself."""
 PROPERTY = "tocsin"
 """The name under which an item carries its case to the controller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """What pytest puts on one line, and JUnit into the attribute `message`."""
+
+    message: str
+
+
+class Reason:
+    """Why an item did not pass, as pytest shows it: by words on a terminal, by lines in a log."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.text = verdict.reason
+        self.reprcrash = Crash(f"{verdict.outcome}: {verdict.reason}")
+
+    def __str__(self) -> str:
+        return self.text
+
+    def toterminal(self, out: Any) -> None:
+        """Print it; lines that a terminal would break within a word are broken between words."""
+        for line in self.text.splitlines():
+            wide = out.fullwidth if out.hasmarkup else sys.maxsize
+            for piece in wrap(line, wide, break_long_words=False, break_on_hyphens=False) or [""]:
+                out.line(piece)
 
 
 class Reporting:
@@ -30,12 +61,17 @@ class Reporting:
         self.nothing_asked = False
         """Whether all that was selected is lacking in the system."""
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Gather the case that an item carries; under xdist it comes from the workers."""
+        """Take the case that an item carries off it, and show its reason; under xdist it comes from a worker."""
         self.outcomes.setdefault(report.nodeid, set()).add(report.outcome)
-        for name, value in report.user_properties:
-            if name == PROPERTY:
-                self.cases[report.nodeid] = _case(json.loads(str(value)))
+        carried = [value for name, value in report.user_properties if name == PROPERTY]
+        report.user_properties = [known for known in report.user_properties if known[0] != PROPERTY]
+        if carried:
+            self.cases[report.nodeid] = case = _case(json.loads(str(carried[-1])))
+            if report.failed:
+                shown: Any = Reason(case.verdict)  # all that pytest asks of what it shows
+                report.longrepr = shown
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -63,7 +99,8 @@ class Reporting:
                     "NOTHING WAS ASKED: the system has nothing of what was selected (-rs lists it), so this is no pass",
                     yellow=True,
                 )
-            conclude_run(run_console(), config.stash[SESSION], tuple(self.cases.values()))
+            cases = [case for _, case in sorted(self.cases.items())]  # in one order, however many workers there were
+            conclude_run(run_console(), config.stash[SESSION], cases, time.time(), NOT_SHOWN)
 
 
 def _case(plain: dict[str, Any]) -> CaseResult:

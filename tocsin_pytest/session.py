@@ -1,11 +1,25 @@
-"""What a pytest session is about, where its other modules find it."""
+"""What every part of the plugin knows: the system under test, and where the suites are."""
+
+from pathlib import Path
 
 import pytest
 
+import suites
+from tocsin.artefacts.files import Artefacts
+from tocsin.plan import read
 from tocsin.runner import RunRequest
 
+SUITES = Path(suites.__file__).resolve().parent
 SESSION = pytest.StashKey[RunRequest]()
 """The system under test, and the run that this session is.
 
 Its drills are those that were selected, once that is known.
 """
+_ARTEFACTS = pytest.StashKey[Artefacts]()
+
+
+def artefacts_of(config: pytest.Config) -> Artefacts:
+    """Return the files of the system under test, read once."""
+    if _ARTEFACTS not in config.stash:
+        config.stash[_ARTEFACTS] = read(config.stash[SESSION].system)
+    return config.stash[_ARTEFACTS]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator
 from dataclasses import asdict, replace
-from datetime import UTC, date, datetime
 
 import allure
 import pytest
@@ -16,12 +15,12 @@ from tocsin.drill.schedule import evidence_folder
 from tocsin.evidence import read_evidence
 from tocsin.plan import artefact_case as case_of_kind
 from tocsin.plan import artefact_findings
-from tocsin.runner import RunRequest, case_of_drill
+from tocsin.runner import case_of_drill, case_of_waiver
 from tocsin.system import Kind, Waiver
 from tocsin.verdict import PASSED, Outcome, failed
-from tocsin.waivers import waived, waiver_problem
+from tocsin.waivers import waived, waiver_message, waiver_problem
 from tocsin_pytest.reporting import PROPERTY
-from tocsin_pytest.session import SESSION
+from tocsin_pytest.session import SESSION, artefacts_of
 
 Settle = Callable[[CaseResult], None]
 SettleDrill = Callable[[DrillResult], None]
@@ -57,28 +56,41 @@ def faults_drill(request: pytest.FixtureRequest) -> DrillResult:
 
 
 @pytest.fixture
+def load_waiver(request: pytest.FixtureRequest) -> CaseResult:
+    """Give whether the waiver of a load drill is needed."""
+    return _waiver_judged(request)
+
+
+@pytest.fixture
+def faults_waiver(request: pytest.FixtureRequest) -> CaseResult:
+    """Give whether the waiver of a drill that kills or cuts is needed."""
+    return _waiver_judged(request)
+
+
+@pytest.fixture
 def artefact_case(request: pytest.FixtureRequest) -> CaseResult:
     """Give what is known of one kind of artefact; skip, by its name, one that the system lacks."""
-    system = request.config.stash[SESSION].system
+    session = request.config.stash[SESSION]
+    system = session.system
     kind: Kind = request.param
-    findings = artefact_findings(system, kind)
+    findings = artefact_findings(system, artefacts_of(request.config), kind)
     if findings is None:
         declared = kind in system.declaration.artefacts
         pytest.skip(f"{system.name} {'declares that it has' if declared else 'has'} no {kind}")
     case = case_of_kind(system, kind, findings)
     keys = [finding.key for finding in findings]
-    return replace(case, verdict=waived(case.verdict, keys, system.declaration.waivers, _today()))
+    return replace(case, verdict=waived(case.verdict, keys, system.declaration.waivers, session.today))
 
 
 @pytest.fixture
 def waiver_case(request: pytest.FixtureRequest) -> CaseResult:
     """Give what is known of a waiver."""
-    system = request.config.stash[SESSION].system
+    session = request.config.stash[SESSION]
     index: int = request.param
-    waiver: Waiver = system.declaration.waivers[index]
-    problem = waiver_problem(waiver, system, _today())
-    verdict = failed(f"the waiver of {waiver.finding} ({waiver.owner}): {problem}") if problem else PASSED
-    place = system.place("waivers", index)
+    waiver: Waiver = session.system.declaration.waivers[index]
+    problem = waiver_problem(waiver, session.system, artefacts_of(request.config), session.today)
+    verdict = failed(waiver_message(waiver, problem)) if problem else PASSED
+    place = session.system.place("waivers", index)
     return CaseResult(f"waiver@{waiver.finding}", "static", waiver.finding, place, verdict)
 
 
@@ -107,7 +119,7 @@ def settle_drill(request: pytest.FixtureRequest, settle: Settle) -> SettleDrill:
 
     def settled(result: DrillResult) -> None:
         _show(result)
-        settle(drill_case(result, request.config.stash[SESSION]))
+        settle(case_of_drill(result, request.config.stash[SESSION]))
 
     return settled
 
@@ -117,19 +129,20 @@ def _judged(request: pytest.FixtureRequest) -> DrillResult:
     result = judge(read_evidence(evidence_folder(session.folder, request.param)))
     if result.verdict.outcome is Outcome.INCONCLUSIVE:
         _show(result)
-        _carry(request.node, drill_case(result, session))
+        _carry(request.node, case_of_drill(result, session))
         raise Inconclusive(result.verdict.reason)
     return result
 
 
-def drill_case(result: DrillResult, session: RunRequest) -> CaseResult:
-    """Return a drill's judgement as a case, with what its owners waive."""
-    plan = next(p for p in session.plans if p.name == result.name)
-    return case_of_drill(result, plan, session.system, _today())
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
+def _waiver_judged(request: pytest.FixtureRequest) -> CaseResult:
+    session = request.config.stash[SESSION]
+    case = case_of_waiver(judge(read_evidence(evidence_folder(session.folder, request.param))), session)
+    if case is None:
+        raise LookupError(f"the drill {request.param} was collected as waived, and is not")
+    if case.verdict.outcome is Outcome.INCONCLUSIVE:
+        _carry(request.node, case)
+        raise Inconclusive(case.verdict.reason)
+    return case
 
 
 def _carry(node: pytest.Item, case: CaseResult) -> None:

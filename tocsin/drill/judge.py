@@ -398,8 +398,8 @@ def _said_of(undeclared: Undeclared, manifest: Manifest) -> str:
     if undeclared.firing is not None and undeclared.firing < (manifest.moments.injected or 0.0):
         return (
             f"{name}{{{labels}}} fired before anything was done, since {undeclared.firing:.2f} s at the latest: if it "
-            "always fires it tells nothing; if that is its purpose (a watchdog), put it under the system's `allow` with "
-            "a reason"
+            "always fires it tells nothing; if that is its purpose (a watchdog), put it under the `allow` of the "
+            "system, with a reason"
         )
     fired = f"fired at {undeclared.firing:.2f} s" if undeclared.firing else None
     state = fired or f"became pending at {undeclared.pending or 0:.2f} s"

@@ -8,7 +8,7 @@ from tocsin.source import Place, nearest
 from tocsin.system import BadSystem, Problem
 
 SHIPPED = Path(__file__).resolve().parents[2] / "loadprofiles"
-NOT_PROFILES = {"recording", "shapes", "steady", "groups", "__init__"}
+NOT_PROFILES = {"recording", "shapes", "steady", "groups", "bound", "__init__"}
 """Modules that profiles share."""
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from tocsin.drill.judge import DrillResult
-from tocsin.verdict import Outcome
+from tocsin.verdict import RANK, Outcome
 
 WIDTH = 140
 """Columns where there is no terminal to ask: a log wraps nothing."""
@@ -27,8 +27,13 @@ def run_console() -> Console:
     return console if console.is_terminal else Console(width=WIDTH)
 
 
-def print_drills(console: Console, drills: Iterable[DrillResult], report: str) -> None:
-    """Print a line for each expected alert of each drill, then every reason in full, then where the report is."""
+def print_drills(
+    console: Console, drills: Iterable[DrillResult], report: str, reasons: Container[Outcome] = RANK
+) -> None:
+    """Print a line for each expected alert of each drill, then reasons in full, then where the report is.
+
+    Only drills that ended in one of `reasons` have theirs printed: pytest has shown some already.
+    """
     shown = sorted(drills, key=lambda d: d.name)
     table = Table(title="Fire drill", title_justify="left", header_style="bold", pad_edge=False)
     for title in ("drill", "alert", "receiver", "crossed → notified", "least", "budget", "verdict"):
@@ -42,11 +47,11 @@ def print_drills(console: Console, drills: Iterable[DrillResult], report: str) -
             table.add_row(drill.name if i == 0 else "", *row, verdict if i == 0 else "")
     console.print(table)
     for drill in shown:
-        if drill.verdict.reason:
+        if drill.verdict.reason and drill.verdict.outcome in reasons:
             console.print(Text(f"{drill.verdict.outcome} {drill.name}", style=STYLES[drill.verdict.outcome]))
             for line in drill.verdict.reason.splitlines():
-                console.print(f"  {line}", highlight=False, markup=False)
-    console.print(f"report: {report}", highlight=False)
+                console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"report: {report}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _rows(drill: DrillResult) -> Iterable[tuple[str, str, str, str, str]]:
