@@ -32,6 +32,7 @@ from tocsin.promql import (
     comparisons,
     longest_window,
     parse,
+    recording_delay,
     selectors,
     walk,
 )
@@ -660,3 +661,13 @@ def test_an_error_says_where_and_what() -> None:
     with pytest.raises(PromQLError, match="a range vector") as wrong:
         parse("rate(errors) > 5")
     assert "argument 1 of rate() must be a range vector" in wrong.value.message
+
+
+def test_recording_rules_delay_what_reads_them() -> None:
+    """Each adds its window and an evaluation; chains add up, what is read side by side does not, rings end."""
+    recorded = {name: parse(text) for name, text in {"a": "rate(x[5m])", "b": "a / 2", "ring": "ring + 1"}.items()}
+
+    assert recording_delay(parse("x > 1"), recorded, 15.0) == 0
+    assert recording_delay(parse("a > 1"), recorded, 15.0) == 315
+    assert recording_delay(parse("b > a"), recorded, 15.0) == 330
+    assert recording_delay(parse("ring > 1"), recorded, 15.0) == 15

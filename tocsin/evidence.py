@@ -61,6 +61,8 @@ class RuleFacts(Recorded):
     keep_firing_seconds: float = 0.0
     interval_seconds: float
     window_seconds: float = 0.0
+    recording_seconds: float = 0.0
+    """What the recording rules that it reads add: their windows, and an evaluation each."""
     scrape_seconds: float
     selectors: tuple[Selected, ...] = ()
     invariance: str = ""

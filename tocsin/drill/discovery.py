@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -21,7 +22,7 @@ from tocsin.engines.alertmanager import AlertmanagerApi
 from tocsin.engines.prometheus_api import PrometheusApi
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.evidence import LeftOut, RuleFacts, Selected, Target
-from tocsin.promql import PromQLError, longest_window, parse, selectors
+from tocsin.promql import Expr, PromQLError, longest_window, parse, recording_delay, selectors
 from tocsin.source import Document, Place, Unreadable, read_document, read_text
 from tocsin.system import BadSystem, Endpoint, Environment, Kind, Problem, System
 
@@ -234,10 +235,13 @@ class _Rules:
     """The rules of the system's files by case id, until one that runs is found to be it."""
     _pairs: list[tuple[RuleFacts, Rule]] = field(default_factory=list)
     unread: list[LeftOut] = field(default_factory=list)
+    _recorded: dict[str, Expr] = field(default_factory=dict)
+    """What the running recording rules record."""
 
     def facts(self, groups: Sequence[Mapping[str, Any]]) -> Iterator[RuleFacts]:
         """Yield what is known of each alerting rule that runs."""
         self._written = self._read()
+        self._recorded = dict(_recorded(groups))
         running = [
             (group, rule, self._as_written(group, rule))
             for group in groups
@@ -343,6 +347,7 @@ class _Rules:
             keep_firing_seconds=float(rule.get("keepFiringFor") or 0.0),
             interval_seconds=interval,
             window_seconds=longest_window(expression),
+            recording_seconds=recording_delay(expression, self._recorded, interval),
             scrape_seconds=self.scraping.interval(jobs),
             selectors=tuple(
                 Selected(
@@ -353,3 +358,12 @@ class _Rules:
                 for s in found
             ),
         )
+
+
+def _recorded(groups: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Expr]]:
+    """Yield name and expression of each recording rule that runs; one that cannot be read adds no delay."""
+    for group in groups:
+        for rule in group["rules"]:
+            if rule["type"] == "recording":
+                with suppress(PromQLError):
+                    yield str(rule["name"]), parse(str(rule["query"]))

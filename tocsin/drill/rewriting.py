@@ -25,7 +25,7 @@ from tocsin.compression.written import yaml_text
 from tocsin.drill.proving import proofs
 from tocsin.durations import format_duration, parse_duration
 from tocsin.evidence import LeftOut, RuleFacts, Selected
-from tocsin.promql import longest_window, parse, selectors
+from tocsin.promql import longest_window, parse, recording_delay, selectors
 from tocsin.source import Document, Place, nearest, read_text
 from tocsin.system import Decision, Environment, Problem, System
 
@@ -169,6 +169,7 @@ class RuleRewriter:
         expression = parse(running)
         found = selectors(expression)
         jobs = [m.value for s in found for m in s.matchers if m.name == "job" and m.op == "="]
+        interval = one.interval_seconds or self.scraping.evaluation_seconds
         return RuleFacts(
             id=one.case,
             name=rule.name,
@@ -183,8 +184,9 @@ class RuleRewriter:
             hold_seconds=self._run(rule.hold_seconds),
             production_hold=format_duration(rule.hold_seconds),
             keep_firing_seconds=self._run(rule.keep_firing_seconds),
-            interval_seconds=self._run(one.interval_seconds or self.scraping.evaluation_seconds),
+            interval_seconds=self._run(interval),
             window_seconds=longest_window(expression),
+            recording_seconds=self._run(recording_delay(parse(rule.expression), self.recorded.expressions, interval)),
             scrape_seconds=self._run(self.scraping.interval(jobs)),
             selectors=tuple(
                 Selected(

@@ -147,7 +147,8 @@ def rule_of(manifest: Manifest, alert: str, labels: Mapping[str, str]) -> RuleFa
 def crossing_terms(manifest: Manifest, rule: RuleFacts) -> dict[str, float]:
     """Return the seconds granted from injected to crossed, term by term."""
     noticed = {"discovery": manifest.notice_seconds} if manifest.notice_seconds else {}
-    return {**noticed, "window": rule.window_seconds, "two scrapes": 2 * rule.scrape_seconds}
+    recording = {"recording rules": rule.recording_seconds} if rule.recording_seconds else {}
+    return {**noticed, "window": rule.window_seconds, **recording, "two scrapes": 2 * rule.scrape_seconds}
 
 
 def resolving_terms(manifest: Manifest, rule: RuleFacts) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """PromQL, read with the place of every piece: `parse` gives a tree, the rest reads it."""
 
-from tocsin.promql.analysis import Comparison, comparisons, longest_window, selectors, unwrapped, walk
+from tocsin.promql.analysis import Comparison, comparisons, longest_window, recording_delay, selectors, unwrapped, walk
 from tocsin.promql.nodes import (
     Aggregation,
     At,
@@ -51,6 +51,7 @@ __all__ = [
     "comparisons",
     "longest_window",
     "parse",
+    "recording_delay",
     "selectors",
     "type_of",
     "unwrapped",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tocsin.promql.nodes import (
@@ -58,6 +58,24 @@ def longest_window(expr: Expr) -> float:
         longest = max(longest, before)
         waiting.extend((child, before) for child in children(node))
     return longest
+
+
+def recording_delay(expr: Expr, recorded: Mapping[str, Expr], interval: float) -> float:
+    """Return how many seconds a change takes at most to pass the recording rules that `expr` reads.
+
+    Each is evaluated every `interval` seconds, and looks back over its own window; those that read others add up.
+    """
+    return _delay(expr, recorded, interval, frozenset())
+
+
+def _delay(expr: Expr, recorded: Mapping[str, Expr], interval: float, passed: frozenset[str]) -> float:
+    names = {s.name for s in selectors(expr) if s.name in recorded and s.name not in passed}
+    delays = (
+        interval + longest_window(recorded[name]) + _delay(recorded[name], recorded, interval, passed | {name})
+        for name in names
+        if name is not None
+    )
+    return max(delays, default=0.0)
 
 
 def comparisons(expr: Expr) -> tuple[Comparison, ...]:
