@@ -16,10 +16,15 @@ SYSTEM = """\
 schema: 1
 name: small
 environments:
-  local: {processes: {backend: {command: [backend]}}}
+  local: {processes: {backend: {command: [sh]}}}
 drills:
   down: {stimulus: {kill: backend}, expect: [{alert: Down, labels: {severity: critical}, receivers: [pager]}]}
 """
+FILES = {
+    "prometheus.yml": "scrape_configs: [{job_name: backend}]\n",
+    "rules.yml": "groups: [{name: g, rules: [{alert: Down, expr: up == 0, labels: {severity: critical}}]}]\n",
+    "alertmanager.yml": "route: {receiver: pager}\nreceivers: [{name: pager}]\n",
+}
 SILENT: dict[str, Any] = {"notified": {}, "resolution": {}}
 TROUBLED: dict[str, Any] = {"counters": (2.0, 5.0)}
 
@@ -28,6 +33,12 @@ def tocsin(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProc
     """Run the command."""
     command = [sys.executable, "-m", "tocsin.cli", *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def written(folder: Path, system: str) -> None:
+    """Write a small system with its files."""
+    for name, text in {**FILES, "system.yaml": system}.items():
+        (folder / name).write_text(text)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +97,10 @@ MISTAKES = {
     "no drills": (("drill", "{folder}"), SYSTEM.partition("drills:")[0], "there is nothing to do"),
     "an unknown field": (("drill", "{folder}"), f"{SYSTEM}colour: red\n", "system.yaml:7:1: colour"),
     "an unknown stimulus": (("drill", "{folder}"), SYSTEM.replace("{kill:", "{melt:"), "system.yaml:6:"),
+    "a receiver that does not exist": (("drill", "{folder}"), SYSTEM.replace("[pager]", "[pagr]"), "mean pager?"),
+    "a receiver, looked at": (("drill", "{folder}", "--dry-run"), SYSTEM.replace("[pager]", "[pagr]"), "mean pager?"),
+    "a program that does not exist": (("drill", "{folder}"), SYSTEM.replace("[sh]", "[nothing]"), "system.yaml:4:43:"),
+    "a program, to be up": (("up", "{folder}"), SYSTEM.replace("[sh]", "[nothing]"), "no program 'nothing'"),
     "a factor that slows down": (("up", "{folder}", "--factor", "0.5"), SYSTEM, "must be 1 or more"),
 }
 
@@ -95,7 +110,7 @@ def test_bad_input_ends_with_two_and_one_message(
     tmp_path: Path, arguments: tuple[str, ...], system: str, said: str
 ) -> None:
     """What and where, on standard error, without a traceback; and no run is kept."""
-    (tmp_path / "system.yaml").write_text(system)
+    written(tmp_path, system)
     (tmp_path / "empty" / "evidence").mkdir(parents=True)
 
     done = tocsin(*(argument.format(folder=tmp_path) for argument in arguments), cwd=tmp_path)
@@ -108,7 +123,7 @@ def test_bad_input_ends_with_two_and_one_message(
 
 def test_a_dry_run_prints_the_plan_and_keeps_nothing(tmp_path: Path) -> None:
     """The plan says what would be done to what, and for how long at most."""
-    (tmp_path / "system.yaml").write_text(SYSTEM)
+    written(tmp_path, SYSTEM)
 
     done = tocsin("drill", tmp_path, "--dry-run", cwd=tmp_path)
 
@@ -116,3 +131,29 @@ def test_a_dry_run_prints_the_plan_and_keeps_nothing(tmp_path: Path) -> None:
     assert "1 drill of small in local" in done.stdout
     assert "kill backend" in done.stdout
     assert not (tmp_path / "reports").exists()
+
+
+def test_a_run_that_is_refused_leaves_latest_where_it_is(tmp_path: Path) -> None:
+    """No folder is made for it, and what was there before stays."""
+    written(tmp_path, SYSTEM.replace("[pager]", "[pagr]"))
+    (tmp_path / "reports" / "old").mkdir(parents=True)
+    (tmp_path / "reports" / "latest").symlink_to("old")
+
+    done = tocsin("drill", tmp_path, cwd=tmp_path)
+
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stdout.index("down [faults]") < done.stdout.index("refused: system.yaml:")
+    assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == ["latest", "old"]
+    assert (tmp_path / "reports" / "latest").readlink() == Path("old")
+
+
+def test_a_dry_run_tells_which_drill_cannot_pass(tmp_path: Path) -> None:
+    """A rule that was renamed away is the drill's to find, so it is told and not refused."""
+    written(tmp_path, SYSTEM)
+    (tmp_path / "rules.yml").write_text(FILES["rules.yml"].replace("Down", "IsDown"))
+
+    done = tocsin("drill", tmp_path, "--dry-run", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert "will fail: system.yaml:6:47: drill down expects Down" in done.stdout
+    assert "did you mean IsDown?" in done.stdout

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tocsin.compression.alertmanager import compress_alertmanager
-from tocsin.compression.flags import compress_flags
-from tocsin.compression.prometheus import compress_prometheus
+from tocsin.compression.flags import CLUSTER_DEFAULTS, PEER_TIMEOUT, compress_cluster_flags, compress_flags
+from tocsin.compression.prometheus import compress_prometheus, replica_label
 from tocsin.compression.rules import HEARTBEAT, CompressedRules, Handling, compress_rules, recorded_in
 from tocsin.compression.written import yaml_text
 from tocsin.durations import parse_duration
@@ -303,7 +303,7 @@ def test_a_prometheus_configuration_is_made_ours(raw: bool, checks: Checks) -> N
         config,
         60,
         target_files={"backend": "backend.json", "pods": "pods.json"},
-        alertmanager="127.0.0.1:9999",
+        alertmanagers=["127.0.0.1:9999"],
         rule_files=[],
     )
     value = read_document(yaml_text(done.value), "prometheus.yml").value
@@ -343,16 +343,50 @@ def test_a_prometheus_configuration_is_made_ours(raw: bool, checks: Checks) -> N
 
 def test_defaults_of_prometheus_are_written_out(checks: Checks) -> None:
     """Where production says nothing, its default of a minute is divided, not a drill's own."""
-    done = compress_prometheus({}, 60, target_files={}, alertmanager=None, rule_files=[])
+    done = compress_prometheus({}, 60, target_files={}, alertmanagers=[], rule_files=[])
     assert done.value["global"] == {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     checks("promtool", "check", "config", text=yaml_text(done.value))
+
+
+def test_each_replica_has_its_own_label_and_tells_every_alertmanager(checks: Checks) -> None:
+    """A replica's label takes the place of production's, the others stay, and so does what drops it at alerting."""
+    config = read_document(PROMETHEUS, "prometheus.yml").value
+    assert replica_label(config) == "replica"
+    done = compress_prometheus(
+        config,
+        60,
+        target_files={},
+        alertmanagers=["127.0.0.1:1", "127.0.0.1:2"],
+        rule_files=[],
+        external_labels={"replica": "prometheus-2"},
+    )
+    assert done.value["global"]["external_labels"] == {"cluster": "eu-1", "replica": "prometheus-2"}
+    assert done.value["alerting"]["alert_relabel_configs"] == [{"regex": "replica", "action": "labeldrop"}]
+    assert done.value["alerting"]["alertmanagers"] == [
+        {"static_configs": [{"targets": ["127.0.0.1:1", "127.0.0.1:2"]}]}
+    ]
+    checks("promtool", "check", "config", text=yaml_text(done.value))
+
+
+@pytest.mark.parametrize(
+    ("config", "label"),
+    [
+        ({}, None),
+        ({"global": {"external_labels": {"cluster": "eu"}}}, None),
+        ({"global": {"external_labels": {"prometheus_replica": "$(POD_NAME)"}}}, "prometheus_replica"),
+        ({"global": {"external_labels": {"__replica__": "a", "cluster": "eu"}}}, "__replica__"),
+    ],
+)
+def test_the_label_of_replicas_is_found_by_its_usual_names(config: dict[str, object], label: str | None) -> None:
+    """The usual names of a replica's label are known; a configuration without one has none."""
+    assert replica_label(config) == label
 
 
 def test_an_interval_that_is_no_duration_is_refused_by_name() -> None:
     """A bad interval is refused with the name of its key and its job."""
     config = {"scrape_configs": [{"job_name": "api", "scrape_interval": "15"}]}
     with pytest.raises(ValueError, match=r"scrape_interval of job api: '15'.*unit is missing"):
-        compress_prometheus(config, 60, target_files={"api": "a.json"}, alertmanager=None, rule_files=[])
+        compress_prometheus(config, 60, target_files={"api": "a.json"}, alertmanagers=[], rule_files=[])
 
 
 ALERTMANAGER = """
@@ -444,6 +478,24 @@ def test_flags_that_are_times_are_divided() -> None:
         compress_flags(60, {"query.lookback-delta": "2"})
 
 
+def test_the_times_of_a_cluster_are_divided_and_its_gossip_keeps_up() -> None:
+    """The peer timeout is divided by any factor; what carries the gossip, only to what a machine bears."""
+    production = compress_cluster_flags(1)
+    assert {name: parse_duration(value) for name, value in production.items()} == {
+        name: parse_duration(value) for name, value in CLUSTER_DEFAULTS.items()
+    }
+    drill = compress_cluster_flags(60)
+    assert drill[PEER_TIMEOUT] == "250ms"
+    assert drill["cluster.pushpull-interval"] == "1s"
+    assert drill["cluster.probe-interval"] == "200ms"
+    for factor in (1, 2, 60, 300):
+        found = {name: parse_duration(value) for name, value in compress_cluster_flags(factor).items()}
+        assert found[PEER_TIMEOUT] == pytest.approx(15 / factor)
+        assert found["cluster.gossip-interval"] < found[PEER_TIMEOUT]
+        assert found["cluster.probe-timeout"] < found["cluster.probe-interval"]
+        assert all(found[name] <= parse_duration(value) for name, value in CLUSTER_DEFAULTS.items())
+
+
 # Real systems.
 
 
@@ -494,7 +546,7 @@ def test_the_corpus_of_configurations_is_accepted(checks: Checks) -> None:
             if len({job["job_name"] for job in value["scrape_configs"]}) < len(value["scrape_configs"]):
                 continue  # two jobs of one name: the original is refused too
             jobs = {str(job["job_name"]): f"{n}.json" for n, job in enumerate(value["scrape_configs"])}
-            ours = compress_prometheus(value, 60, target_files=jobs, alertmanager="127.0.0.1:9093", rule_files=[])
+            ours = compress_prometheus(value, 60, target_files=jobs, alertmanagers=["127.0.0.1:9093"], rule_files=[])
             checks("promtool", "check", "config", text=yaml_text(ours.value))
             seen["prometheus"] += 1
         if isinstance(value.get("route"), dict) and isinstance(value.get("receivers"), list):

@@ -86,6 +86,34 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         },
         "send_resolved: false",
     ),
+    "resolution told that must not be": (
+        {
+            "expect": [
+                {
+                    "alert": "Down",
+                    "labels": {"severity": "critical"},
+                    "receivers": ("pager",),
+                    "resolution_not_sent": ("pager",),
+                }
+            ]
+        },
+        "pager was told at 31.80 s that it is over, which `resolution_not_sent` rules out",
+    ),
+    "resolution not told to the other": (
+        {
+            "expect": [
+                {
+                    "alert": "Down",
+                    "labels": {"severity": "critical"},
+                    "receivers": ("pager", "warnings"),
+                    "resolution_not_sent": ("warnings",),
+                }
+            ],
+            "notified": {"pager": 21.77, "warnings": 21.77},
+            "resolution": {},
+        },
+        "resolved, and pager was not told before the drill's deadline",
+    ),
     "late": ({"notified": {"pager": 23.0}}, "from crossed to notified took 2.900 s; its budget is 1.860 s"),
     "later than declared": (
         {"expect": [{"alert": "Down", "labels": {"severity": "critical"}, "receivers": ("pager",), "within": 1.0}]},
@@ -105,6 +133,31 @@ def test_a_fault_fails_the_drill_and_is_named(tmp_path: Path, changes: dict[str,
 
     assert verdict.outcome is Outcome.FAILED, verdict
     assert said in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("receivers", "silent", "resolution", "moment"),
+    [
+        (("pager",), ("pager",), {}, None),
+        (("pager", "warnings"), ("warnings",), {"pager": 31.8}, 31.8),
+        (("pager", "warnings"), ("pager", "warnings"), {}, None),
+    ],
+)
+def test_a_resolution_that_is_not_sent_on_purpose_is_not_missed(
+    tmp_path: Path, receivers: tuple[str, ...], silent: tuple[str, ...], resolution: dict[str, float], moment: float
+) -> None:
+    """Where a receiver is not to be told of the end, the drill passes if it was not; the others must be told."""
+    expect = {"alert": "Down", "labels": {"severity": "critical"}, "receivers": receivers}
+    world = World(
+        expect=[{**expect, "resolution_not_sent": silent}],
+        notified=dict.fromkeys(receivers, 21.77),
+        resolution=resolution,
+    )
+
+    result = world.write(tmp_path)
+
+    assert result.verdict.outcome is Outcome.PASSED, result.verdict.reason
+    assert result.expected[0].stages.resolution_notified == moment
 
 
 TROUBLES: dict[str, tuple[dict[str, Any], str]] = {

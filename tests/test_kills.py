@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -38,7 +39,8 @@ def test_a_killed_instrument_makes_the_drill_inconclusive(victim: str) -> None:
 
 
 def test_nothing_outlives_a_harness_that_is_killed(tmp_path: Path) -> None:
-    """Kill -9 of the command itself: every process that it started, and theirs, is gone soon after."""
+    """Kill -9 of the command itself: every process that it started, and theirs, is gone soon after, and its scratch."""
+    before = _scratch()
     harness = subprocess.Popen(
         [
             *(sys.executable, "-m", "tocsin.cli", "drill", str(SYSTEM), "high-error-rate"),
@@ -49,10 +51,13 @@ def test_nothing_outlives_a_harness_that_is_killed(tmp_path: Path) -> None:
     )
     try:
         started = wait_until(lambda: _load_runs(harness.pid), seconds=60, what="the drill's load to run")
+        scratch = _scratch() - before
+        assert scratch
         os.kill(harness.pid, signal.SIGKILL)
         harness.wait(10)
 
         wait_until(lambda: not _running(started), seconds=15, what="everything that was started to end")
+        wait_until(lambda: not _scratch() & scratch, seconds=5, what=f"{scratch} to be removed")
     finally:
         if harness.poll() is None:
             harness.kill()
@@ -64,6 +69,11 @@ def test_nothing_outlives_a_harness_that_is_killed(tmp_path: Path) -> None:
     )
     assert judged.returncode == 10, judged.stdout + judged.stderr
     assert "cut off" in judged.stdout
+
+
+def _scratch() -> set[Path]:
+    """Return the scratch folders of stacks: in memory, or among temporary files where the machine has none."""
+    return {path for place in (Path("/dev/shm"), Path(tempfile.gettempdir())) for path in place.glob("tocsin-high-*")}
 
 
 def _load_runs(harness: int) -> dict[int, str] | None:

@@ -319,17 +319,48 @@ def test_the_control_profile_does_all_and_crosses_nothing(backend: Service, run:
 
 
 @pytest.mark.parametrize(
-    ("variable", "message"),
+    ("profile", "variable", "message"),
     [
-        ({"LOAD_USERS": "no"}, "LOAD_USERS='no' is not a number from 1 to 10000"),
-        ({"TOCSIN_LOAD_LOG": "/nowhere/load.jsonl"}, "TOCSIN_LOAD_LOG='/nowhere/load.jsonl' cannot be written"),
+        ("browse", {"LOAD_USERS": "no"}, "LOAD_USERS='no' is not a number from 1 to 10000"),
+        ("abuse", {"ABUSE": "loud"}, "ABUSE='loud' is none of logins, flood, forbidden, malformed"),
+        (
+            "browse",
+            {"TOCSIN_LOAD_LOG": "/nowhere/load.jsonl"},
+            "TOCSIN_LOAD_LOG='/nowhere/load.jsonl' cannot be written",
+        ),
     ],
 )
-def test_a_profile_refuses_what_it_cannot_use(variable: dict[str, str], message: str, tmp_path: Path) -> None:
+def test_a_profile_refuses_what_it_cannot_use(
+    profile: str, variable: dict[str, str], message: str, tmp_path: Path
+) -> None:
     """The message names the variable, there is no traceback, and the status is not 0."""
-    profile = str(PROFILES / "browse.py")
-    argv = [sys.executable, "-m", "locust", "-f", profile, "--headless", "--host", "http://127.0.0.1:1"]
+    argv = [
+        sys.executable,
+        "-m",
+        "locust",
+        "-f",
+        str(PROFILES / f"{profile}.py"),
+        "--headless",
+        "--host",
+        "http://127.0.0.1:1",
+    ]
     done = run_once(argv, cwd=tmp_path, env={**os.environ, **variable}, seconds=30)
     assert done.code == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("logins", "401"), ("forbidden", "403"), ("malformed", "422"), ("flood", "429")]
+)
+def test_abuse_is_turned_away(kind: str, status: str, supervisor: Supervisor, run: Any) -> None:
+    """Each kind of abuse gets the answer that says so, and is counted as a security event."""
+    service = start(supervisor, "backend", DHARMAMIND_DRILL="1", REQUESTS_PER_SECOND_PER_CLIENT="20")
+    rate = "400" if kind == "flood" else "10"
+    running = run("abuse", service.url, ABUSE=kind, ABUSE_PER_SECOND=rate)
+
+    wait_until(lambda: totals(running)[status] >= 5, seconds=20, what=f"five answers {status}")
+
+    event = {"logins": "login_failed", "flood": "throttled"}.get(kind, kind)
+    assert metric(service, f'dharmamind_security_events_total{{kind="{event}"}}') >= 5
+    service.stop()

@@ -22,13 +22,18 @@ schema: 1
 name: small
 artefacts: {dashboards: [], runbooks: []}
 environments:
-  local: {processes: {backend: {command: [backend]}}}
+  local: {processes: {backend: {command: [sh]}}}
 drills:
   down: {stimulus: {kill: backend}, expect: [{alert: Down, labels: {severity: critical}, receivers: [pager]}]}
   busy:
     stimulus: {load: {profile: browse, target: backend}}
     expect: [{alert: Down, labels: {severity: critical}, receivers: [pager]}]
 """
+MONITORING = {
+    "prometheus.yml": "scrape_configs: [{job_name: backend}]\n",
+    "rules.yml": "groups: [{name: g, rules: [{alert: Down, expr: up == 0, labels: {severity: critical}}]}]\n",
+    "alertmanager.yml": "route: {receiver: pager}\nreceivers: [{name: pager}]\n",
+}
 SILENT: dict[str, Any] = {"notified": {}, "resolution": {}}
 TROUBLED: dict[str, Any] = {"counters": (2.0, 5.0)}
 
@@ -43,6 +48,12 @@ class Bench:
         """Write the system."""
         (self.folder / "system").mkdir(exist_ok=True)
         (self.folder / "system" / "system.yaml").write_text("".join((text, *extra)))
+        return self
+
+    def monitored(self) -> Bench:
+        """Write the files of its monitoring."""
+        for name, text in MONITORING.items():
+            (self.folder / "system" / name).write_text(text)
         return self
 
     def drill(self, name: str, **world: Any) -> Bench:
@@ -227,6 +238,34 @@ def test_drills_run_only_when_their_marker_is_named(
     assert {line.split("[")[1].rstrip("]") for line in lines} == collected
 
 
+SECURITY = """
+  probe:
+    stimulus: {load: {profile: browse, target: backend, users: 1}}
+    marker: security
+    hold: 1m
+    expect: []
+"""
+
+
+@pytest.mark.parametrize(("markers", "collected"), [("load", set()), ("security", {"probe"}), ("faults", {"down"})])
+def test_load_of_an_attacker_is_selected_by_security_alone(bench: Bench, markers: str, collected: set[str]) -> None:
+    """A drill that says `marker: security` is no load drill, and is collected where security is named."""
+    done = bench.system(SYSTEM, SECURITY).on_system("--collect-only", "-q", "-m", markers, "-k", "not busy")
+
+    lines = [line for line in done.stdout.splitlines() if "test_drill[" in line]
+    assert {line.split("[")[1].rstrip("]") for line in lines} - {"no-load-drills"} == collected
+
+
+def test_what_kills_cannot_be_called_security(bench: Bench) -> None:
+    """The marker would let `-m security` kill something, so it is refused at its place."""
+    killing = SECURITY.replace("{load: {profile: browse, target: backend, users: 1}}", "{kill: backend}")
+
+    done = bench.system(SYSTEM, killing).on_system("--collect-only", "-m", "security")
+
+    assert done.returncode == 4
+    assert "`marker: security` is for load, and kill kills or cuts" in done.stdout + done.stderr
+
+
 CHOSEN = {
     "by -k": ("-k", "down"),
     "by its id": ("suites/faults/test_faults.py::test_drill[down]", "suites/static"),
@@ -237,7 +276,7 @@ CHOSEN = {
 @pytest.mark.parametrize("arguments", CHOSEN.values(), ids=CHOSEN)
 def test_only_selected_drills_are_performed(bench: Bench, arguments: tuple[str, ...]) -> None:
     """The plan names what will be done, and nothing else; --dry-run stops there."""
-    bench.system()
+    bench.system().monitored()
 
     done = bench.on_system("--dry-run", "-m", "load or faults", *arguments)
 
@@ -248,10 +287,38 @@ def test_only_selected_drills_are_performed(bench: Bench, arguments: tuple[str, 
     assert not (bench.folder / "reports").exists()
 
 
+UNKNOWN = SYSTEM.replace("receivers: [pager]}]}", "receivers: [pagr]}]}")
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "two workers"])
+@pytest.mark.parametrize("look", [(), ("--dry-run",)], ids=["performed", "looked at"])
+@pytest.mark.parametrize("chosen", ["down", "busy"])
+def test_only_what_is_selected_must_be_well(
+    bench: Bench, chosen: str, look: tuple[str, ...], workers: tuple[str, ...]
+) -> None:
+    """A receiver that does not exist is a usage error of its drill, looked at or not; others are planned all the same.
+
+    And a run that is refused leaves nothing: no folder, and `latest` where it was.
+    """
+    bench.system(UNKNOWN).monitored()
+    (bench.folder / "reports" / "old").mkdir(parents=True)
+    (bench.folder / "reports" / "latest").symlink_to("old")
+    asked = ("-m", "load or faults", "-k", chosen, *workers)
+
+    done = bench.on_system(*asked, *(look if chosen == "down" else ("--dry-run",)))
+
+    assert done.returncode == (4 if chosen == "down" else 0), done.stdout + done.stderr
+    assert ("did you mean pager?" in done.stderr) == (chosen == "down")
+    assert "Traceback" not in done.stdout + done.stderr
+    assert sorted(path.name for path in (bench.folder / "reports").iterdir()) == ["latest", "old"]
+    assert bench.latest.readlink() == Path("old")
+
+
 @pytest.mark.parametrize("arguments", [("--dry-run", "-m", "static"), ("-m", "faults", "-k", "nothing")])
 def test_nothing_to_do_is_no_success(bench: Bench, arguments: tuple[str, ...]) -> None:
-    """A plan without drills, and a selection without items, end with 5."""
+    """A plan without drills, and a selection without items, end with 5, and leave no run."""
     assert bench.system().on_system(*arguments).returncode == 5
+    assert not (bench.folder / "reports").exists()
 
 
 def test_reports_are_about_what_was_selected(bench: Bench) -> None:

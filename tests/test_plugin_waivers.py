@@ -80,7 +80,7 @@ def test_what_is_waived_is_not_shown_as_failed(bench: Bench) -> None:
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "two workers"])
 def test_the_item_of_a_waiver_has_its_drill_performed(bench: Bench, workers: tuple[str, ...]) -> None:
     """Chosen alone, it still needs the evidence."""
-    bench.system(SYSTEM, waiver(KEY))
+    bench.system(SYSTEM, waiver(KEY)).monitored()
 
     done = bench.on_system(
         *("--dry-run", "-m", "faults", "suites/faults/test_faults_waivers.py::test_waiver_is_needed[down]"), *workers

@@ -335,13 +335,38 @@ def test_times_are_those_that_run(tmp_path: Path) -> None:
     assert rule.scrape_seconds == 0.25
 
 
+BY_HAND = """\
+    static_configs:
+      - {targets: [x], labels: {__meta_team: payments}}
+    relabel_configs:
+      - {source_labels: [__meta_kubernetes_pod_name], target_label: pod}
+      - {source_labels: [READS], target_label: team}
+"""
+
+
+@pytest.mark.parametrize(("reads", "told"), [("__meta_team", True), ("__meta_kubernetes_namespace", False)])
+def test_a_relabelling_of_what_was_given_by_hand_is_told_where_it_is_left_out(
+    reads: str, told: bool, tmp_path: Path
+) -> None:
+    """What only service discovery gives is missing as a matter of course; what its owner wrote down is not."""
+    found = prepared(tmp_path, prometheus_yml=PROMETHEUS + BY_HAND.replace("READS", reads))
+
+    left_out = [each for each in found.left_out if each.kind == "relabelling"]
+    assert [(each.name, each.file, each.line) for each in left_out] == (
+        [("relabelling 2 of job web", "prometheus.yml", 11)] if told else []
+    )
+    assert all("`static_configs` give it by hand" in each.reason for each in left_out)
+
+
 def test_the_reference_is_prepared(tmp_path: Path) -> None:
-    """The reference system needs no cure, loads every rule but the one that is not drillable, and proves its own."""
+    """The reference system needs no cure, loads every rule but those that are not drillable, and proves its own."""
     shutil.copytree(REFERENCE, tmp_path / "system", ignore=shutil.ignore_patterns("__pycache__"))
     found = prepare(load_system(tmp_path / "system"), "local")
-    assert [rule.name for rule in found.left_out] == ["BackendRestartsOften"]
-    (disk,) = [rule for rule in found.rules if rule.name == "NodeDiskFills"]
-    assert re.fullmatch(
-        r"proven invariant: production (\d+/\d+), compressed \1 .*alert_rules_test\.yml:\d+:\d+\)", disk.invariance
-    )
-    assert {rule.name for rule in found.rules if rule.invariance} == {"NodeDiskFills"}
+    undrillable = {"BackendRestartsOften", "PodRestarts", "CertificateExpires", "NodeClockSkew", "ScrapeSlow"}
+    assert {rule.name for rule in found.left_out} == undrillable
+    proven = {rule.name: rule.invariance for rule in found.rules if rule.invariance}
+    assert proven.keys() == {"NodeDiskFills", "StateDiskFills"}
+    for said in proven.values():
+        assert re.fullmatch(
+            r"proven invariant: production (\d+/\d+), compressed \1 .*alert_rules_test\.yml:\d+:\d+\)", said
+        )

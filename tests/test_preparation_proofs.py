@@ -17,7 +17,7 @@ environments:
   local:
     factor: 60
     traffic: TRAFFIC
-    processes: {api: {command: [serve]}}
+    processes: {api: {command: [sh]}}
 compression:
   rules: {DECISIONS}
 """

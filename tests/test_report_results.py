@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import IO, Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from tests.drill_worlds import World
 from tocsin.drill.planning import plan_drills
+from tocsin.evidence import LeftOut
 from tocsin.runner import RunRequest, cases_of_run, conclude_run
 from tocsin.system import load_system
 
@@ -105,6 +107,7 @@ class ExpectedPart(Strict):
     budget: dict[str, float]
     verdict: Outcome
     reason: str
+    note: str
 
 
 class UndeclaredPart(Strict):
@@ -121,7 +124,7 @@ class DrillPart(Strict):
 
     id: str
     name: str
-    marker: Literal["load", "faults"] | None
+    marker: Literal["load", "faults", "security"] | None
     stimulus: dict[str, Any] | None
     verdict: Outcome
     reason: str
@@ -132,8 +135,19 @@ class DrillPart(Strict):
     unexpected: list[UndeclaredPart]
 
 
+class LeftOutPart(Strict):
+    """A rule that no drill loaded, or a relabelling that none applied."""
+
+    id: str
+    kind: Literal["rule", "relabelling"]
+    name: str
+    file: str
+    line: int
+    reason: str
+
+
 class ResultsPart(Strict):
-    """The whole file. `resources` was added to the schema."""
+    """The whole file. `resources` and `left_out` were added to the schema."""
 
     schema_: Literal[1] = Field(alias="schema")
     tocsin: str
@@ -146,9 +160,10 @@ class ResultsPart(Strict):
     alerts: list[AlertPart]
     drills: list[DrillPart]
     resources: dict[str, float]
+    left_out: list[LeftOutPart]
 
 
-def concluded(folder: Path, today: date, **worlds: dict[str, Any]) -> ResultsPart:
+def concluded(folder: Path, today: date, out: IO[str] | None = None, **worlds: dict[str, Any]) -> ResultsPart:
     """Conclude a run of hand-written evidence as the command does, and read what it wrote."""
     folder.joinpath("system.yaml").write_text(SYSTEM)
     folder.joinpath("rules.yml").write_text(RULES)
@@ -161,7 +176,7 @@ def concluded(folder: Path, today: date, **worlds: dict[str, Any]) -> ResultsPar
     started = datetime(today.year, today.month, today.day, 23, 59, tzinfo=UTC).timestamp()
     request = RunRequest(system, "local", plans, folder / "run", started)
     cases = cases_of_run(request)
-    conclude_run(Console(quiet=True), request, cases, started + 40)
+    conclude_run(Console(file=out or io.StringIO(), width=140), request, cases, started + 40)
     return ResultsPart.model_validate(json.loads((request.folder / "results.json").read_text()))
 
 
@@ -198,6 +213,35 @@ def test_a_passed_drill_tells_its_story(tmp_path: Path) -> None:
     assert drill.expected[0].receivers == ["pager"]
     levels = {alert.name: alert.level for alert in found.alerts}
     assert levels == {"Down": "drilled", "Other": "none"}
+
+
+RELABELLING = LeftOut(
+    id="relabelling@prometheus.yml::web#2",
+    name="relabelling 2 of job web",
+    file="prometheus.yml",
+    line=9,
+    reason="it reads __meta_team",
+    kind="relabelling",
+)
+RULE = LeftOut(id="Slow@rules.yml::g", name="Slow", file="rules.yml", line=7, reason="undecided: it is slow")
+
+
+def test_what_was_left_out_is_told_once(tmp_path: Path) -> None:
+    """Rules and relabelling are in results.json and on the page; a relabelling is noted under the table too."""
+    out = io.StringIO()
+    manifest = {"left_out": (RULE, RELABELLING)}
+
+    found = concluded(tmp_path, date(2027, 6, 1), out, busy={"manifest": manifest}, down={"manifest": manifest})
+
+    assert [(each.kind, each.name, each.line) for each in found.left_out] == [
+        ("rule", "Slow", 7),
+        ("relabelling", "relabelling 2 of job web", 9),
+    ]
+    note = "note: relabelling 2 of job web (prometheus.yml:9) was left out: it reads __meta_team"
+    assert out.getvalue().count(note) == 1
+    assert "Slow" not in out.getvalue()
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert page.count("it reads __meta_team") == 2, "once for each drill"
 
 
 @pytest.mark.parametrize(

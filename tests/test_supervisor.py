@@ -206,6 +206,63 @@ def test_every_end_of_the_harness_ends_the_trees(end: str, place: Path) -> None:
         finish(harness)
 
 
+SCRATCH = """
+import sys
+from pathlib import Path
+from tocsin.supervisor import Supervisor
+directory, scratch, end = map(Path, sys.argv[1:4])
+supervisor = Supervisor("test", directory, scratch=scratch).__enter__()
+slow = "trap 'sleep 0.2; echo over >> said' TERM; sleep 300 & wait"
+child = supervisor.start("child", ["sh", "-c", slow], cwd=scratch)
+print(supervisor.pid, flush=True)
+sys.stdin.readline()
+if end.name == "close":
+    supervisor.close()
+    print("kept" if scratch.is_dir() else "gone", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("end", ["kill", "exit"])
+def test_the_scratch_folder_of_a_harness_that_is_gone_is_removed(end: str, place: Path) -> None:
+    """Once its children are gone, and by whoever is left: a database of seconds must not fill the machine's memory."""
+    scratch, aside = place / "scratch", place / "aside"
+    scratch.mkdir()
+    aside.mkdir()
+    (scratch / "link").symlink_to(aside)
+    (aside / "file").touch()
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRATCH, str(place), str(scratch), end],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+    ) as harness:  # fmt: skip
+        supervisor = psutil.Process(int(harness.stdout.readline()))
+        if end == "kill":
+            harness.kill()
+        else:
+            harness.stdin.write("\n")
+            harness.stdin.flush()
+        harness.wait(10)
+    gone([supervisor])
+    assert not scratch.exists()
+    assert (aside / "file").exists(), "a link in it leads elsewhere, which is nobody's scratch"
+
+
+def test_a_harness_that_lives_keeps_its_scratch_folder(place: Path) -> None:
+    """What it closes itself, it may want to read, and removes itself."""
+    scratch = place / "scratch"
+    scratch.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRATCH, str(place), str(scratch), "close"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+    ) as harness:  # fmt: skip
+        supervisor = psutil.Process(int(harness.stdout.readline()))
+        harness.stdin.write("\n")
+        harness.stdin.flush()
+        assert harness.stdout.readline() == "kept\n"
+        gone([supervisor])
+        assert scratch.is_dir()
+
+
 def test_ctrl_c_reaches_the_harness_alone(place: Path) -> None:
     """SIGINT to the terminal's process group is for the harness; the children go on until it decides."""
     harness, _, processes = start_harness(place, ["uvicorn workers"])

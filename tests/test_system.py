@@ -17,6 +17,8 @@ RUNS = "environments:\n  local:\n    processes:\n      api: {command: [serve]}\n
 
 BACKGROUND = "    background: {profile: browse, target: apy}\n"
 DECIDED = "compression:\n  rules:\n    A:\n"
+WAIVER = "  - {finding: a@b#c, owner: me, reason: so, until: 2027-01-31}\n"
+SILENT = "{alert: A, receivers: [pager], resolution_not_sent: [chat]}"
 SERIES = "      series: {interval: 15s, input: [{series: e, values: 0x9}]}\n"
 
 BAD = {
@@ -33,13 +35,32 @@ BAD = {
     "no schema": ("name: shop\n", "1:1", "schema: is missing"),
     "a schema to come": ("schema: 2\nname: shop\n", "1:1", "schema: input should be 1 (it is 2)"),
     "an empty name": ("schema: 1\nname: ''\n", "2:1", "name: string should have at least 1 character (it is '')"),
-    "an unknown field": (f"{HEAD}enviroments: {{}}\n", "3:1", "is not a field that Tocsin knows; did you mean environ"),
+    "an unknown field": (
+        f"{HEAD}enviroments: {{}}\n",
+        "3:1",
+        "is not a field that Tocsin knows here; did you mean environments?",
+    ),
     "an unknown kind of artefact": (f"{HEAD}artefacts:\n  rule: []\n", "4:3", "artefacts.rule: input should be 'prom"),
     "a glob that is no list": (f"{HEAD}artefacts:\n  rules: rules.yml\n", "4:3", "artefacts.rules: input should be"),
     "a misspelt field of a process": (
         f"{HEAD}environments:\n  local:\n    processes:\n      api: {{command: [serve], memry_bytes: 1}}\n",
         "6:31",
-        "environments.local.processes.api.memry_bytes: is not a field that Tocsin knows; did you",
+        "processes.api.memry_bytes: is not a field that Tocsin knows here; did you mean memory_bytes?",
+    ),
+    "a field of another place": (
+        f"{HEAD}environments:\n  local:\n    processes:\n      api: {{command: [serve], receiver: x}}\n",
+        "6:31",
+        "receiver: is not a field that Tocsin knows here; there are command, cores, directory,",
+    ),
+    "a field of an expectation": (
+        f"{HEAD}drills:\n  d: {{stimulus: {{kill: api}}, expect: [{{alert: A, reciver: [x]}}]}}\n",
+        "4:50",
+        "drills.d.expect.0.reciver: is not a field that Tocsin knows here; did you mean receivers?",
+    ),
+    "a field like none": (
+        f"{HEAD}waivers:\n{WAIVER.replace('}', ', xyzzy: 1}')}",
+        "4:64",
+        "is not a field that Tocsin knows here; there are finding, owner, reason, until",
     ),
     "an empty command": (
         f"{HEAD}environments:\n  local:\n    processes:\n      api:\n        command: []\n",
@@ -134,6 +155,16 @@ BAD = {
         f"{HEAD}waivers:\n  - {{finding: A, owner: me, reason: so, until: 2027-01-31}}\n",
         "4:6",
         "waivers.0.finding: is not a finding key: CHECK@FILE#SUBJECT",
+    ),
+    "two waivers of one finding": (
+        f"{HEAD}waivers:\n{WAIVER}{WAIVER}",
+        "5:6",
+        "a@b#c is waived twice: it is at system.yaml:4:6 too; keep one of them",
+    ),
+    "an end that nobody is told of who is told of nothing": (
+        f"{HEAD}drills:\n  d:\n    stimulus: {{kill: api}}\n    expect: [{SILENT}]\n",
+        "6:14",
+        "names chat under `resolution_not_sent` and not under `receivers`",
     ),
     "a waiver until no day": (
         f"{HEAD}waivers:\n  - {{finding: a@b#c, owner: me, reason: so, until: 2027-02-30}}\n",

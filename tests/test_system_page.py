@@ -26,6 +26,8 @@ SECTIONS: dict[str, type[Declared]] = {
     "Load": system.Load,
     "Proof": system.Proof,
     "Expectations": system.Expectation,
+    "Replicas": system.Replicas,
+    "Disturbances": system.Disturbance,
     "Allowed alerts": system.Allowed,
     "Compression": system.Compression,
     "Decisions": system.Decision,

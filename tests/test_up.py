@@ -63,7 +63,7 @@ def test_the_offered_environment_is_valid() -> None:
     offered = Environment.model_validate(environment_of(local, ports_of(local, 19090)))
     assert not offered.ours
     assert offered.speed == local.factor
-    assert set(offered.addresses) == set(local.processes)
+    assert set(offered.addresses) == {name for name, process in local.processes.items() if not process.optional}
 
 
 def test_the_reference_declares_what_is_up() -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from tocsin import __version__
 from tocsin.deadline import DeadlineExceeded, Stopped
 from tocsin.drill.planning import PlannedDrill, plan_drills
-from tocsin.drill.runs import new_run, point_latest
+from tocsin.drill.runs import has_begun, run_folder
 from tocsin.report.console import print_drills, run_console
 from tocsin.runner import RunRequest, cases_of_run, conclude_run, judge_run, perform_run, print_plan
 from tocsin.source import Place, nearest
@@ -78,17 +78,24 @@ def _drill(options: argparse.Namespace, console: Console) -> int:
     system = load_system(options.system)
     environment, _ = system.environment(options.environment)
     plans = _chosen(system, plan_drills(system, environment), options.names)
-    if options.dry_run:
-        print_plan(console, RunRequest(system, environment, plans, options.reports.resolve(), time.time()))
-        return 0
-    started = time.time()
-    request = RunRequest(system, environment, plans, new_run(options.reports.resolve(), started), started)
-    point_latest(request.folder)
+    started, reports = time.time(), options.reports.resolve()
+    folder = reports if options.dry_run else run_folder(reports, started)
+    request = RunRequest(system, environment, plans, folder, started)
     print_plan(console, request)
-    perform_run(console, request)
-    cases = cases_of_run(request)
-    conclude_run(console, request, cases, time.time())
-    return _code(case.verdict for case in cases)
+    if options.dry_run:
+        return 0
+    interrupted = False
+    try:
+        perform_run(console, request)
+    except KeyboardInterrupt:
+        if not has_begun(folder):
+            raise
+        interrupted = True
+    results = conclude_run(console, request, cases_of_run(request), time.time())
+    if interrupted:
+        print("interrupted; everything that was started has ended", file=sys.stderr)
+        return INTERRUPTED
+    return _code(case.verdict for case in results.cases)
 
 
 def _chosen(system: System, plans: tuple[PlannedDrill, ...], names: Sequence[str]) -> tuple[PlannedDrill, ...]:

@@ -70,13 +70,15 @@ class RuleFacts(Recorded):
 
 
 class LeftOut(Recorded):
-    """A rule that was not loaded, and why."""
+    """A rule that was not loaded, or a relabelling that was not applied, and why."""
 
     id: str
     name: str
     file: str
     line: int
     reason: str
+    kind: str = "rule"
+    """`rule`, or `relabelling`."""
 
 
 class ExpectedAlert(Recorded):
@@ -85,11 +87,18 @@ class ExpectedAlert(Recorded):
     alert: str
     labels: dict[str, str] = {}
     receivers: tuple[str, ...] = ()
+    resolution_not_sent: tuple[str, ...] = ()
+    """Those of the receivers that must not be told of the end."""
     outcome: str = "notified"
     within: float | None = None
     crossed_within: float | None = None
     resolved_within: float | None = None
     line: int = 1
+
+    @property
+    def ends_in_silence(self) -> bool:
+        """Whether nobody is to be told of the end."""
+        return bool(self.receivers) and set(self.receivers) <= set(self.resolution_not_sent)
 
 
 class AllowedAlert(Recorded):
@@ -110,6 +119,8 @@ class Moments(Recorded):
     injected: float | None = None
     recovered: float | None = None
     ended: float | None = None
+    disturbed: float | None = None
+    """When the monitoring was disturbed; it stays so."""
 
 
 class Trouble(Recorded):
@@ -129,6 +140,17 @@ class Target(Recorded):
     loaded: bool = False
     """Whether load goes to it; told of a system that runs already, where others' alerts have to be told apart."""
     namespace: str = ""
+
+
+class Replica(Recorded):
+    """One of several engines of a kind."""
+
+    name: str
+    engine: str
+    address: str = ""
+    """host:port."""
+    disturbed: bool = False
+    """Whether the drill takes it down; it is no instrument then, and what it misses is no trouble."""
 
 
 class Manifest(Recorded):
@@ -171,6 +193,16 @@ class Manifest(Recorded):
     """Faults of the system itself that kept the drill from reaching its steady state."""
     not_observable: tuple[str, ...] = ()
     """Stages that nothing in this environment can show."""
+    replicas: tuple[Replica, ...] = ()
+    """The engines, where there are several of a kind; whoever is told must then be told once."""
+    disturbance: dict[str, Any] | None = None
+    """What the monitoring suffered besides the stimulus, as declared."""
+    partitioned: bool = False
+    """Whether the Alertmanagers were cut off from each other, so that each may tell of an alert."""
+    peers_wait_seconds: float = 0.0
+    """The longest that an Alertmanager waits for its peers before it notifies."""
+    alert_relabelling: str = ""
+    """Where the Prometheus configuration says which labels alerts are sent without."""
 
 
 @dataclass(frozen=True, slots=True)

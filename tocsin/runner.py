@@ -12,19 +12,20 @@ from typing import Any
 from rich.console import Console
 
 from tocsin.case import CaseResult
-from tocsin.drill.admission import refusals
-from tocsin.drill.judge import DrillResult, judge
+from tocsin.drill.checking import check_plans
+from tocsin.drill.judge import DrillResult, judge_folder
 from tocsin.drill.planning import PlannedDrill
-from tocsin.drill.runs import drill_folders
+from tocsin.drill.runs import begin_run, drill_folders
 from tocsin.drill.schedule import DrillRun, expected_seconds
 from tocsin.drill.sites import sites
 from tocsin.engines.lock import machine_lock
-from tocsin.evidence import read_evidence, write_json
+from tocsin.evidence import write_json
 from tocsin.plan import alerts, drill_key, read
 from tocsin.report.console import print_drills
 from tocsin.report.live import LiveView
-from tocsin.report.results import AlertFacts, Results, write_results
-from tocsin.system import System
+from tocsin.report.results import AlertFacts, Results
+from tocsin.report.whole import rendered
+from tocsin.system import BadSystem, System
 from tocsin.verdict import RANK, Outcome
 from tocsin.waivers import drill_waiver_verdict, waived
 
@@ -52,7 +53,7 @@ class RunRequest:
 
 
 def print_plan(console: Console, request: RunRequest) -> None:
-    """Say what will be done before anything is."""
+    """Say what will be done before anything is, and what will not be: raises BadSystem if any of it is refused."""
     plans = request.plans
     drills = "1 drill" if len(plans) == 1 else f"{len(plans)} drills"
     console.print(
@@ -63,23 +64,33 @@ def print_plan(console: Console, request: RunRequest) -> None:
     for plan in plans:
         alone = ", alone" if plan.exclusive else ""
         most = _long(expected_seconds([plan]))
-        said = f"  {plan.name} [{plan.marker}{alone}], at most {most}: {_told(plan.drill.stimulus)}"
+        said = f"  {plan.name} [{plan.marker}{alone}], at most {most}: {_told(plan.drill.stimulus)}{_besides(plan)}"
         console.print(said, highlight=False, markup=False, soft_wrap=True)
-    for refused in refusals(request.system, request.environment, plans):
-        console.print(f"  refused: {refused}", highlight=False, markup=False, soft_wrap=True)
+    checked = check_plans(request.system, request.environment, plans)
+    for word, problems in (("will fail", checked.foreseen), ("refused", checked.refused)):
+        for problem in problems:
+            console.print(f"  {word}: {problem}", highlight=False, markup=False, soft_wrap=True)
+    if checked.refused:
+        raise BadSystem(checked.refused)
 
 
 def perform_run(console: Console, request: RunRequest) -> None:
-    """Perform drills under the machine's lock, showing them live. Raises Trouble and BadSystem."""
+    """Perform drills under the machine's lock, showing them live.
+
+    Raises Trouble and BadSystem before the run has begun, and has a folder. A KeyboardInterrupt goes through; if the
+    run had begun, all that was started has ended then, and every drill has evidence of how far it came.
+    """
 
     def wait(said: str) -> None:
         console.print(said, highlight=False, markup=False, soft_wrap=True)
 
-    places = sites(request.system, request.environment, request.plans, request.folder)
+    places = sites(request.system, request.environment, request.plans)
     with (
         machine_lock(seconds=LOCK_SECONDS, on_wait=wait),
         LiveView(request.plans, console, request.started) as view,
     ):
+        begin_run(request.folder)
+        places.write(request.folder)
         run = DrillRun(
             plans=request.plans,
             folder=request.folder,
@@ -89,13 +100,15 @@ def perform_run(console: Console, request: RunRequest) -> None:
             active=places.active,
             warming=places.warming,
         )
-        run.perform()
-    write_json(request.folder / RUN, {"seed": run.seed, "resources": dict(run.resources.written())})
+        try:
+            run.perform()
+        finally:
+            write_json(request.folder / RUN, {"seed": run.seed, "resources": dict(run.resources.written())})
 
 
 def judge_run(folder: Path) -> list[DrillResult]:
     """Judge every drill whose evidence is in a run's folder."""
-    return [judge(read_evidence(path)) for path in drill_folders(folder)]
+    return [judge_folder(path) for path in drill_folders(folder)]
 
 
 def case_of_drill(result: DrillResult, request: RunRequest) -> CaseResult:
@@ -134,7 +147,10 @@ def _with_waiver(result: DrillResult, request: RunRequest) -> DrillResult:
 def conclude_run(
     console: Console, request: RunRequest, cases: Sequence[CaseResult], now: float, reasons: Container[Outcome] = RANK
 ) -> Results:
-    """Write the reports of a run that ends at `now` (Unix time); print what it found, and the reasons of `reasons`."""
+    """Write the reports of a run that ends at `now` (Unix time); print what it found, and the reasons of `reasons`.
+
+    Return the results as they were written: what could not be shown has become inconclusive.
+    """
     asked = {plan.name for plan in request.plans}
     drills = [_with_waiver(drill, request) for drill in judge_run(request.folder) if drill.name in asked]
     results = Results(
@@ -149,13 +165,11 @@ def conclude_run(
         drills=drills,
         resources=_resources(request.folder),
     )
-    write_results(request.folder, results)
+    whole = rendered(request.folder, results)
+    whole.write(request.folder)
     if drills:
-        print_drills(console, drills, _shown(request.folder / "report.html"), reasons)
-    from tocsin.report.html import write_report  # noqa: PLC0415 a second of imports, which only a run's end needs
-
-    write_report(request.folder, results)
-    return results
+        print_drills(console, whole.results.drills, _shown(request.folder / "report.html"), reasons)
+    return whole.results
 
 
 def _resources(folder: Path) -> dict[str, float]:
@@ -182,7 +196,18 @@ def _told(stimulus: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {_flat(value)}".strip() for name, value in stimulus.items())
 
 
+def _besides(plan: PlannedDrill) -> str:
+    """Return what the monitoring suffers besides, and when: `; when firing, kill alertmanager-2`."""
+    declared = plan.drill.disturbance
+    if declared is None:
+        return ""
+    when = "before it" if declared.when == "before" else "when firing"
+    return f"; {when}, {_told(declared.stimulus)}"
+
+
 def _flat(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
     return " ".join(f"{k}={_flat(v)}" for k, v in value.items()) if isinstance(value, Mapping) else str(value)
 
 

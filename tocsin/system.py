@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -68,6 +69,10 @@ def _port_pattern(value: str) -> str:
     return value
 
 
+Exporter = Literal["prometheus", "alertmanager", "node_exporter"]
+"""An engine of ours that can be scraped."""
+
+
 class Process(Declared):
     """A process of the system that an environment starts and stops."""
 
@@ -87,6 +92,14 @@ class Process(Declared):
     cores: float | None = Field(None, gt=0)
     listening: Annotated[str, AfterValidator(_port_pattern)] | None = None
     """Regular expression whose group `port` is the real port in the process's log; as uvicorn prints it if left out."""
+    optional: bool = False
+    """Started only in drills that need it; in the others its address is empty. No scrape job has it as a target."""
+
+    @model_validator(mode="after")
+    def _no_target_that_may_be_absent(self) -> Process:
+        if self.optional and self.jobs != ():
+            raise ValueError("an optional process is no target of a scrape job, for it may be absent: add `jobs: []`")
+        return self
 
 
 class Endpoint(Declared):
@@ -120,7 +133,7 @@ class Environment(Declared):
     """How many times faster than its own files what already runs was started; only declared durations are divided."""
     traffic: Literal["same", "scaled"] = "same"
     processes: dict[str, Process] = {}
-    exporters: dict[str, Literal["prometheus", "alertmanager", "node_exporter"]] = {}
+    exporters: dict[str, Exporter] = {}
     """Scrape jobs whose target is an engine that we start."""
     prometheus: Endpoint | None = None
     alertmanager: Endpoint | None = None
@@ -192,6 +205,8 @@ class Expectation(Declared):
     alert: str
     labels: dict[str, str] = {}
     receivers: tuple[str, ...] = ()
+    resolution_not_sent: tuple[str, ...] = ()
+    """Those of the receivers that must not be told of the end: their `send_resolved: false` is on purpose."""
     outcome: Literal["notified", "inhibited", "muted"] = "notified"
     within: Seconds | None = None
     """From injected to notified, at most."""
@@ -200,6 +215,21 @@ class Expectation(Declared):
     resolved_within: Seconds | None = None
     """From recovered to resolved, at most; else as for crossing."""
 
+    @property
+    def ends_in_silence(self) -> bool:
+        """Whether nobody is to be told of the end."""
+        return bool(self.receivers) and set(self.receivers) <= set(self.resolution_not_sent)
+
+    @model_validator(mode="after")
+    def _silent_of_those_told(self) -> Expectation:
+        strangers = sorted(set(self.resolution_not_sent) - set(self.receivers))
+        if strangers:
+            raise ValueError(
+                f"names {', '.join(strangers)} under `resolution_not_sent` and not under `receivers`; it is for "
+                "receivers that are told of the alert, and not of its end"
+            )
+        return self
+
 
 class Allowed(Declared):
     """An alert that may start during a drill without being its subject."""
@@ -207,6 +237,47 @@ class Allowed(Declared):
     alert: str
     labels: dict[str, str] = {}
     reason: str = Field(min_length=1)
+
+
+class Replicas(Declared):
+    """How many of each engine a drill's stack has. With more than one, whoever must be told must be told once."""
+
+    prometheus: int = Field(1, ge=1, le=5)
+    alertmanager: int = Field(1, ge=1, le=5)
+    label: str | None = Field(None, min_length=1)
+    """The external label whose value tells one Prometheus from the other; else the usual ones are looked for."""
+
+    def names(self, engine: Literal["prometheus", "alertmanager"]) -> tuple[str, ...]:
+        """Return the names of an engine's processes: its own if it is alone, else numbered from 1."""
+        count = self.prometheus if engine == "prometheus" else self.alertmanager
+        return (engine,) if count == 1 else tuple(f"{engine}-{n}" for n in range(1, count + 1))
+
+    @property
+    def several(self) -> tuple[str, ...]:
+        """The processes of which there is another of the kind: those that can be lost."""
+        return tuple(n for e in ("prometheus", "alertmanager") if len(found := self.names(e)) > 1 for n in found)
+
+
+class Disturbance(Declared):
+    """What the monitoring itself suffers besides the stimulus; it lasts to the end of the drill."""
+
+    when: Literal["before", "firing"]
+    """`before`: in the steady state, before the stimulus; `firing`: when every expected alert was told of."""
+    kill: str | None = None
+    """The replica that is killed."""
+    partition: tuple[str, ...] | None = None
+    """The Alertmanagers that are cut off from each other: all of the stack's."""
+
+    @property
+    def stimulus(self) -> dict[str, Any]:
+        """What is done, in the form of a stimulus."""
+        return {"kill": self.kill} if self.kill is not None else {"partition": list(self.partition or ())}
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Disturbance:
+        if (self.kill is None) == (self.partition is None):
+            raise ValueError("must be one of `kill: REPLICA` and `partition: [ALERTMANAGER, ...]`, and `when`")
+        return self
 
 
 class Drill(Declared):
@@ -225,8 +296,18 @@ class Drill(Declared):
     proof: Proof | None = None
     exclusive: Literal["cpu"] | None = None
     """`cpu`: no other drill runs beside it."""
+    marker: Literal["security"] | None = None
+    """`security`: its load is what an attacker would send, so `-m load` does not select it."""
     flaps: int = Field(0, ge=0)
     """Times that an alert may stop firing and start again."""
+    needs: tuple[str, ...] = ()
+    """Optional processes that run in this drill, besides those that its stimulus or its load names."""
+    exporters: dict[str, Exporter] = {}
+    """Scrape jobs whose target is an engine that we start, besides those of the environment."""
+    replicas: Replicas | None = None
+    """Of the engines; one of each if left out. Only on stacks of ours."""
+    disturbance: Disturbance | None = None
+    """What the monitoring suffers besides the stimulus; needs `replicas`."""
 
     @property
     def stimulus_name(self) -> str:
@@ -237,6 +318,26 @@ class Drill(Declared):
     def stimulus_argument(self) -> Any:
         """The stimulus's argument, as written."""
         return next(iter(self.stimulus.values()))
+
+    @property
+    def partitions(self) -> bool:
+        """Whether Alertmanagers are cut off from each other at some time."""
+        return self.stimulus_name == "partition" or (
+            self.disturbance is not None and self.disturbance.partition is not None
+        )
+
+    @model_validator(mode="after")
+    def _disturbed_replicas(self) -> Drill:
+        if self.disturbance is None:
+            return self
+        if self.replicas is None or not self.replicas.several:
+            raise ValueError(
+                "has a `disturbance` and one of each engine, so nobody would be left to tell of anything; add"
+                " `replicas: {prometheus: 2, alertmanager: 2}`"
+            )
+        if self.disturbance.when == "firing" and all(e.outcome != "notified" for e in self.expect):
+            raise ValueError("is disturbed when its alerts fire, and expects none that anybody is told of")
+        return self
 
 
 class PromtoolSeries(Declared):
@@ -412,9 +513,10 @@ def _is_inside(inner: Route, outer: Route) -> bool:
 def _said(detail: Mapping[str, Any], route: Route) -> str:
     match detail["type"]:
         case "extra_forbidden":
-            offered = nearest(str(route[-1]), _field_names())
-            meant = f"; did you mean {_listed(offered)}?" if offered else ""
-            return f"is not a field that Tocsin knows{meant}"
+            fields = _fields_at(route[:-1])
+            offered = nearest(str(route[-1]), fields)
+            meant = f"did you mean {_listed(offered)}?" if offered else f"there are {_listed(fields)}"
+            return f"is not a field that Tocsin knows here; {meant}"
         case "missing":
             return "is missing"
         case "value_error":
@@ -426,26 +528,23 @@ def _said(detail: Mapping[str, Any], route: Route) -> str:
             )
 
 
-def _field_names() -> set[str]:
-    """Return every field name of system.yaml, for a message that offers the nearest."""
-    models = (
-        Declaration,
-        Environment,
-        Process,
-        Endpoint,
-        Ceilings,
-        Drill,
-        Expectation,
-        Load,
-        Proof,
-        Allowed,
-        Decision,
-        ProofSeries,
-        PromtoolSeries,
-        Waiver,
-        Compression,
-    )
-    return {field.alias or name for model in models for name, field in model.model_fields.items()}
+def _fields_at(route: Route) -> frozenset[str]:
+    """Return the fields that the part of system.yaml at a route may have; the keys of a mapping are its owner's."""
+    here: list[Any] = [Declaration]
+    for step in route:
+        here = [inner for each in here for inner in _inside(each, step)]
+    models = [each for each in here if isinstance(each, type) and issubclass(each, Declared)]
+    return frozenset(field.alias or name for model in models for name, field in model.model_fields.items())
+
+
+def _inside(annotation: Any, step: str | int) -> Iterator[Any]:
+    """Yield the types that a value of a type may have under a key or an index."""
+    if isinstance(annotation, type) and issubclass(annotation, Declared):
+        found = [f.annotation for name, f in annotation.model_fields.items() if step in (name, f.alias)]
+    else:  # dict[str, X] or tuple[X, ...]
+        found = [each for each in get_args(annotation)[-2:] if each not in (str, Ellipsis)]
+    for each in found:
+        yield from get_args(each) if get_origin(each) in (Union, UnionType) else (each,)
 
 
 def _inconsistencies(system: System) -> Iterator[Problem]:
@@ -466,6 +565,19 @@ def _inconsistencies(system: System) -> Iterator[Problem]:
                 system.place("drills", name),
                 f"drill {name} expects no alert, so it needs `hold`: how long nothing may fire",
             )
+    yield from _waived_twice(system)
+
+
+def _waived_twice(system: System) -> Iterator[Problem]:
+    """Yield the waivers of a finding that another one waives already: which of them holds nobody could say."""
+    first: dict[str, Place] = {}
+    for i, waiver in enumerate(system.declaration.waivers):
+        place = system.place("waivers", i, "finding")
+        if waiver.finding in first:
+            said = f"{waiver.finding} is waived twice: it is at {first[waiver.finding]} too; keep one of them"
+            yield Problem(place, said)
+        else:
+            first[waiver.finding] = place
 
 
 def _listed(names: Any) -> str:

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from tocsin.compression.written import yaml_text
 from tocsin.deadline import Stopped
+from tocsin.drill.monitoring import Setup
 from tocsin.drill.preparation import prepare
 from tocsin.drill.stack import FreshStack
 from tocsin.engines.trouble import EngineTrouble
@@ -27,6 +28,8 @@ PORT_BASE = 19090
 """Ten thousand above Prometheus's own port: what runs on the machine already is out of the way."""
 ENGINES = {"prometheus": 0, "alertmanager": 3, "sink": 4}
 """The engines' ports above the base, as 9090 and 9093 are; the processes follow from FIRST_PROCESS on."""
+NODE_EXPORTER = 9
+"""Its port above the base, where a scrape job has it as its target."""
 FIRST_PROCESS = 10
 EVERY = 0.5
 """Seconds between two looks at whether all of it still runs."""
@@ -52,11 +55,17 @@ def stay_up(console: Console, request: UpRequest) -> None:
     system, name = _chosen(request)
     declared = system.environment(name)[1]
     ports = ports_of(declared, request.port_base)
+    # All that any drill looks at is there to be looked at.
+    exporters = {job: engine for drill in system.declaration.drills.values() for job, engine in drill.exporters.items()}
+    if "node_exporter" in {*exporters.values(), *declared.exporters.values()}:
+        ports = {**ports, "node_exporter": request.port_base + NODE_EXPORTER}
     prepared = prepare(system, name)
     for port in ports.values():
         _expect_free(port)
     with _told_to_stop() as stop, TemporaryDirectory(prefix="tocsin-up-", ignore_cleanup_errors=True) as folder:
-        stack = FreshStack(prepared, Recording(Path(folder)), name="up", stop=stop, ports=ports)
+        stack = FreshStack(
+            prepared, Recording(Path(folder)), name="up", stop=stop, ports=ports, setup=Setup(exporters=exporters)
+        )
         with closing(stack):
             try:
                 stack.arm(lambda stage: console.print(f"{stage} ...", highlight=False))
@@ -81,7 +90,7 @@ def environment_of(environment: Environment, ports: Mapping[str, int]) -> dict[s
         "factor": 1,
         "pace": environment.factor,
         **{engine: {"url": urls[engine]} for engine in ENGINES},
-        "addresses": {process: urls[process] for process in environment.processes},
+        "addresses": {name: urls[name] for name, process in environment.processes.items() if not process.optional},
         "hosts": ["127.0.0.1"],
         "allow_load": True,
         "allow_receivers": [],

@@ -15,7 +15,7 @@ from tocsin.system import Kind
 from tocsin_pytest.session import SESSION, SUITES
 
 ONLY_WHEN_NAMED = frozenset({"pipeline", "load", "faults", "security"})
-WAIVERS = re.compile(r"test_(?P<marker>load|faults)_waivers\.py")
+WAIVERS = re.compile(r"test_(?P<marker>load|faults|security)_waivers\.py")
 """The module that asks whether the waivers of a marker's drills are needed."""
 
 
@@ -34,8 +34,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     cases: dict[str, Callable[[RunRequest], Iterator[object]]] = {
         "load_drill": lambda s: _drills(s, "load"),
         "faults_drill": lambda s: _drills(s, "faults"),
+        "security_drill": lambda s: _drills(s, "security"),
         "load_waiver": lambda s: iter(_waived_drills(s, "load")),
         "faults_waiver": lambda s: iter(_waived_drills(s, "faults")),
+        "security_waiver": lambda s: iter(_waived_drills(s, "security")),
         "artefact_case": lambda _: _artefacts(),
         "waiver_case": _waivers,
     }

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tocsin.drill.planning import plan_drills
-from tocsin.drill.runs import new_run, point_latest
+from tocsin.drill.runs import has_begun, run_folder
 from tocsin.runner import RunRequest
 from tocsin.system import BadSystem, load_system
 from tocsin_pytest.reporting import Reporting
@@ -30,7 +32,7 @@ MARKERS = (
     "logs: asks whether what is logged can be found and counted.",
     "load: puts real load on a running system, and never kills or cuts anything; only when -m names it.",
     "faults: kills, stops or cuts parts of a running system; only when -m names it.",
-    "security: tries what an attacker would try on the monitoring; only when -m names it.",
+    "security: sends what an attacker would send, to see that somebody is told; only when -m names it.",
 )
 """For an installed Tocsin, whose user has a pytest.ini of their own, or none."""
 
@@ -73,9 +75,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if not _only_looks(config):
         _default_allure(config, request.folder)
     if not hasattr(config, "workerinput"):
+        reporting = Reporting()
         if not _only_looks(config):
-            _default_reports(config, request.folder)
-        config.pluginmanager.register(Reporting(), "tocsin_reporting")
+            _default_junit(config, request.folder)
+            _leave_nothing(config, request.folder, reporting)
+        config.pluginmanager.register(reporting, "tocsin_reporting")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -139,17 +143,19 @@ def _session(config: pytest.Config, directory: Path) -> RunRequest:
     if worker is not None:
         return RunRequest(system, environment, plans, Path(worker["tocsin_run"]), worker["tocsin_started"])
     started = time.time()
-    old = config.getoption("evidence")
-    if old and not (config.invocation_params.dir / old / "evidence").is_dir():
-        raise pytest.UsageError(f"--evidence {old}: is not the folder of a run: it holds no folder `evidence`")
-    reports = config.invocation_params.dir / (config.getoption("reports") or "reports")
-    if _only_looks(config):
-        return RunRequest(system, environment, plans, reports.resolve(), started)
-    folder = new_run(reports.resolve(), started)
-    if old:
-        (folder / "evidence").rmdir()
-        (folder / "evidence").symlink_to((config.invocation_params.dir / old / "evidence").resolve())
+    old = old_evidence(config)
+    if old is not None and not old.is_dir():
+        said = f"--evidence {config.getoption('evidence')}: is not the folder of a run: it holds no folder `evidence`"
+        raise pytest.UsageError(said)
+    reports = (config.invocation_params.dir / (config.getoption("reports") or "reports")).resolve()
+    folder = reports if _only_looks(config) else run_folder(reports, started)
     return RunRequest(system, environment, plans, folder, started)
+
+
+def old_evidence(config: pytest.Config) -> Path | None:
+    """Return the evidence that is to be judged again; None if drills are to be performed."""
+    old = config.getoption("evidence")
+    return config.invocation_params.dir / old / "evidence" if old else None
 
 
 def _only_looks(config: pytest.Config) -> bool:
@@ -157,11 +163,24 @@ def _only_looks(config: pytest.Config) -> bool:
     return bool(config.getoption("collectonly") or config.getoption("dry_run"))
 
 
-def _default_reports(config: pytest.Config, folder: Path) -> None:
+def _default_junit(config: pytest.Config, folder: Path) -> None:
     """Let JUnit write into the run's folder, unless the user said where."""
-    point_latest(folder)
     if not config.option.xmlpath:
         config.option.xmlpath = str(folder / "junit.xml")
+
+
+def _leave_nothing(config: pytest.Config, folder: Path, reporting: Reporting) -> None:
+    """Have the run's folder removed at the end if the run never began: JUnit and Allure write whatever happens."""
+    first = not folder.parent.exists()
+
+    def discard() -> None:
+        if not has_begun(folder) and not reporting.not_collected:
+            shutil.rmtree(folder, ignore_errors=True)
+            if first:
+                with suppress(OSError):
+                    folder.parent.rmdir()
+
+    config.add_cleanup(discard)
 
 
 def _default_allure(config: pytest.Config, folder: Path) -> None:

@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 
 from tocsin.deadline import DeadlineExceeded
+from tocsin.drill.runs import begin_run, has_begun
 from tocsin.report.console import run_console
 from tocsin.runner import RunRequest, perform_run, print_plan
 from tocsin.supervisor import Trouble
 from tocsin.system import BadSystem
-from tocsin_pytest.session import SESSION
+from tocsin_pytest.options import old_evidence
+from tocsin_pytest.session import INTERRUPTED, SESSION
 
 PERFORMED = pytest.StashKey[bool]()
-ITEM = re.compile(r"(?:^|/)test_(?:load|faults)(?:_waivers)?\.py::test_\w+\[(?P<drill>.+)\]$")
+ITEM = re.compile(r"(?:^|/)test_(?:load|faults|security)(?:_waivers)?\.py::test_\w+\[(?P<drill>.+)\]$")
 """The id of an item that needs a drill; what comes before the file depends on where pytest was begun."""
 
 
@@ -47,22 +49,32 @@ def _perform(config: pytest.Config, ids: Iterable[str]) -> None:
     if session is None or config.stash.get(PERFORMED, False) or config.getoption("collectonly"):
         return
     config.stash[PERFORMED] = True
-    wanted = {match["drill"] for nodeid in ids if (match := ITEM.search(nodeid))}
+    selected = list(ids)
+    wanted = {match["drill"] for nodeid in selected if (match := ITEM.search(nodeid))}
     plans = tuple(plan for plan in session.plans if plan.name in wanted)
     config.stash[SESSION] = request = replace(session, plans=plans)
-    if config.getoption("dry_run"):
+    old, dry = old_evidence(config), config.getoption("dry_run")
+    if selected and not dry and (old is not None or not plans):
+        begin_run(request.folder, old)
+    elif plans or dry:
         with _uncaptured(config):
-            print_plan(run_console(), request)
+            _planned_and_performed(config, request, only_planned=dry)
+    if dry:
         pytest.exit("--dry-run: nothing was done", pytest.ExitCode.OK if plans else pytest.ExitCode.NO_TESTS_COLLECTED)
-    if not plans or config.getoption("evidence"):
-        return
-    with _uncaptured(config):
-        console = run_console()
-        try:
-            print_plan(console, request)
+
+
+def _planned_and_performed(config: pytest.Config, request: RunRequest, *, only_planned: bool) -> None:
+    """Print the plan, and perform it; what is refused is a usage error, and an interruption goes through."""
+    console = run_console()
+    try:
+        print_plan(console, request)
+        if not only_planned:
             perform_run(console, request)
-        except (BadSystem, Trouble, DeadlineExceeded) as trouble:
-            raise pytest.UsageError(str(trouble)) from trouble
+    except (BadSystem, Trouble, DeadlineExceeded) as trouble:
+        raise pytest.UsageError(str(trouble)) from trouble
+    except KeyboardInterrupt:
+        config.stash[INTERRUPTED] = has_begun(request.folder)
+        raise
 
 
 @contextmanager

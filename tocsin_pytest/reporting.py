@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
@@ -14,10 +15,10 @@ import pytest
 from tocsin.case import CaseResult
 from tocsin.finding import Severity
 from tocsin.report.console import run_console
-from tocsin.runner import conclude_run
+from tocsin.runner import cases_of_run, conclude_run
 from tocsin.source import Place
 from tocsin.verdict import Outcome, Verdict
-from tocsin_pytest.session import SESSION
+from tocsin_pytest.session import INTERRUPTED, SESSION
 
 INCONCLUSIVE = 10
 """Exit code: nothing failed, and something stayed unproven."""
@@ -60,6 +61,9 @@ class Reporting:
         self.outcomes: dict[str, set[str]] = {}
         self.nothing_asked = False
         """Whether all that was selected is lacking in the system."""
+        self.not_collected = False
+        """Whether something could not be collected, which JUnit tells."""
+        self._session: pytest.Session | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -76,6 +80,8 @@ class Reporting:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Set the exit code: 10 if only proof is missing, 5 if all that was selected was lacking."""
+        self._session = session
+        self.not_collected = not self.outcomes and bool(session.testsfailed)
         failed = {nodeid for nodeid, outcomes in self.outcomes.items() if "failed" in outcomes}
         unproven = {nodeid for nodeid, case in self.cases.items() if case.verdict.outcome is Outcome.INCONCLUSIVE}
         if session.exitstatus == pytest.ExitCode.TESTS_FAILED and failed and failed <= unproven:
@@ -92,7 +98,11 @@ class Reporting:
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         """Write the reports of the run and print the closing table."""
-        if self.outcomes:
+        if config.stash.get(INTERRUPTED, False):
+            request = config.stash[SESSION]
+            terminalreporter.ensure_newline()
+            conclude_run(run_console(), request, cases_of_run(request), time.time())
+        elif self.outcomes:
             terminalreporter.ensure_newline()
             if self.nothing_asked:
                 terminalreporter.write_line(
@@ -100,7 +110,14 @@ class Reporting:
                     yellow=True,
                 )
             cases = [case for _, case in sorted(self.cases.items())]  # in one order, however many workers there were
-            conclude_run(run_console(), config.stash[SESSION], cases, time.time(), NOT_SHOWN)
+            results = conclude_run(run_console(), config.stash[SESSION], cases, time.time(), NOT_SHOWN)
+            self._unproven_by(results.cases)
+
+    def _unproven_by(self, cases: Sequence[CaseResult]) -> None:
+        """Set the exit code if a drill became inconclusive only when it was to be shown."""
+        shown = {case.verdict.outcome for case in cases} - {case.verdict.outcome for case in self.cases.values()}
+        if Outcome.INCONCLUSIVE in shown and self._session and self._session.exitstatus == pytest.ExitCode.OK:
+            self._session.exitstatus = INCONCLUSIVE
 
 
 def _case(plain: dict[str, Any]) -> CaseResult:

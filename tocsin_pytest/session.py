@@ -15,6 +15,8 @@ SESSION = pytest.StashKey[RunRequest]()
 
 Its drills are those that were selected, once that is known.
 """
+INTERRUPTED = pytest.StashKey[bool]()
+"""Whether the drills were interrupted after the run had begun."""
 _ARTEFACTS = pytest.StashKey[Artefacts]()
 
 

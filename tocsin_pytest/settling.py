@@ -10,9 +10,8 @@ import allure
 import pytest
 
 from tocsin.case import CaseResult
-from tocsin.drill.judge import DrillResult, judge
+from tocsin.drill.judge import DrillResult, defective, judge_folder
 from tocsin.drill.schedule import evidence_folder
-from tocsin.evidence import read_evidence
 from tocsin.plan import artefact_case as case_of_kind
 from tocsin.plan import artefact_findings
 from tocsin.runner import case_of_drill, case_of_waiver
@@ -56,6 +55,12 @@ def faults_drill(request: pytest.FixtureRequest) -> DrillResult:
 
 
 @pytest.fixture
+def security_drill(request: pytest.FixtureRequest) -> DrillResult:
+    """Give the judgement of a drill whose load is an attacker's."""
+    return _judged(request)
+
+
+@pytest.fixture
 def load_waiver(request: pytest.FixtureRequest) -> CaseResult:
     """Give whether the waiver of a load drill is needed."""
     return _waiver_judged(request)
@@ -64,6 +69,12 @@ def load_waiver(request: pytest.FixtureRequest) -> CaseResult:
 @pytest.fixture
 def faults_waiver(request: pytest.FixtureRequest) -> CaseResult:
     """Give whether the waiver of a drill that kills or cuts is needed."""
+    return _waiver_judged(request)
+
+
+@pytest.fixture
+def security_waiver(request: pytest.FixtureRequest) -> CaseResult:
+    """Give whether the waiver of a drill whose load is an attacker's is needed."""
     return _waiver_judged(request)
 
 
@@ -118,17 +129,16 @@ def settle_drill(request: pytest.FixtureRequest, settle: Settle) -> SettleDrill:
     """Give the translator of a drill's judgement."""
 
     def settled(result: DrillResult) -> None:
-        _show(result)
-        settle(case_of_drill(result, request.config.stash[SESSION]))
+        settle(case_of_drill(_shown(result), request.config.stash[SESSION]))
 
     return settled
 
 
 def _judged(request: pytest.FixtureRequest) -> DrillResult:
     session = request.config.stash[SESSION]
-    result = judge(read_evidence(evidence_folder(session.folder, request.param)))
+    result = judge_folder(evidence_folder(session.folder, request.param))
     if result.verdict.outcome is Outcome.INCONCLUSIVE:
-        _show(result)
+        result = _shown(result)
         _carry(request.node, case_of_drill(result, session))
         raise Inconclusive(result.verdict.reason)
     return result
@@ -136,7 +146,7 @@ def _judged(request: pytest.FixtureRequest) -> DrillResult:
 
 def _waiver_judged(request: pytest.FixtureRequest) -> CaseResult:
     session = request.config.stash[SESSION]
-    case = case_of_waiver(judge(read_evidence(evidence_folder(session.folder, request.param))), session)
+    case = case_of_waiver(judge_folder(evidence_folder(session.folder, request.param)), session)
     if case is None:
         raise LookupError(f"the drill {request.param} was collected as waived, and is not")
     if case.verdict.outcome is Outcome.INCONCLUSIVE:
@@ -147,6 +157,15 @@ def _waiver_judged(request: pytest.FixtureRequest) -> CaseResult:
 
 def _carry(node: pytest.Item, case: CaseResult) -> None:
     node.user_properties.append((PROPERTY, json.dumps(asdict(case))))
+
+
+def _shown(result: DrillResult) -> DrillResult:
+    """Tell Allure of a drill, and return its result: inconclusive, if a defect of ours keeps it from being shown."""
+    try:
+        _show(result)
+    except Exception as error:  # noqa: BLE001 the other items, and the reports, must not be lost with it
+        return defective(result.name, result.evidence.folder, "shown", error)
+    return result
 
 
 def _show(result: DrillResult) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,13 @@ KEPT = (
 )
 """What a job keeps as it stands. Scheme, credentials, TLS and proxies go: our targets are plain HTTP on loopback."""
 
+REPLICA_LABELS = ("replica", "prometheus_replica", "__replica__")
+"""What the external label is called by which replicas differ: in Prometheus's and Thanos's own examples, in the
+Prometheus operator, in Cortex and Mimir."""
+
+_WHERE = ("__address__", "__scheme__")
+"""Labels that say where a target is. Ours are where we start them: relabelling gives them no other port, no proxy."""
+
 _ALWAYS_SET = re.compile(
     r"__address__|__scheme__|__metrics_path__|__scrape_(interval|timeout)__|__param_.*|job|instance"
 )
@@ -39,6 +46,8 @@ class DroppedRelabelling:
     job: str
     index: int
     reads: tuple[str, ...]
+    by_hand: tuple[str, ...] = ()
+    """Those of the labels that its owner gives by hand, on `static_configs`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +69,15 @@ def compress_prometheus(
     factor: float,
     *,
     target_files: Mapping[str, str],
-    alertmanager: str | None,
+    alertmanagers: Sequence[str],
     rule_files: Sequence[str],
+    external_labels: Mapping[str, str] | None = None,
 ) -> CompressedPrometheus:
     """Return the configuration with its intervals divided by `factor` and its surroundings replaced by ours.
 
     `target_files` names, by job, the file that lists its targets (file_sd_configs); a job without one is left out.
-    `alertmanager` is the host:port to notify. Remote writing and reading, and whatever else leads elsewhere, goes.
+    `alertmanagers` are the host:port of each to notify; `external_labels` take the place of those of that name, as
+    each replica has its own. Remote writing and reading, and whatever else leads elsewhere, goes.
     The scrape timeout is always the interval: a longer one is refused, and a shorter one would be too short to meet.
     Raises ValueError if an interval is no duration.
     """
@@ -79,10 +90,11 @@ def compress_prometheus(
         "evaluation_interval": _scaled("evaluation_interval", settings.get("evaluation_interval"), factor)
         or _scale(DEFAULT_INTERVAL, factor),
     }
-    if settings.get("external_labels"):
-        top["external_labels"] = settings["external_labels"]
+    labels = {**(settings.get("external_labels") or {}), **(external_labels or {})}
+    if labels:
+        top["external_labels"] = labels
     written: dict[str, Any] = {"global": top, "rule_files": list(rule_files)}
-    alerting = _alerting(config.get("alerting"), alertmanager)
+    alerting = _alerting(config.get("alerting"), alertmanagers)
     if alerting:
         written["alerting"] = alerting
     jobs = [job for job in config.get("scrape_configs") or [] if isinstance(job, dict)]
@@ -95,6 +107,13 @@ def compress_prometheus(
         dropped=tuple(drop for job in kept for drop in _dropped(job)),
         static_labels={_name(job): _static_labels(job) for job in kept},
     )
+
+
+def dropped_relabelling(config: Mapping[str, Any], jobs: Container[str]) -> Iterator[tuple[int, DroppedRelabelling]]:
+    """Yield the relabelling that is left out of the jobs named, each with the place of its job among all of them."""
+    for position, job in enumerate(config.get("scrape_configs") or []):
+        if isinstance(job, dict) and _name(job) in jobs:
+            yield from ((position, dropped) for dropped in _dropped(job))
 
 
 def _name(job: Mapping[str, Any]) -> str:
@@ -114,13 +133,20 @@ def _scaled(name: str, value: Any, factor: float) -> str | None:
         raise ValueError(f"{name}: {error}") from error
 
 
-def _alerting(alerting: Any, alertmanager: str | None) -> dict[str, Any]:
+def _alerting(alerting: Any, alertmanagers: Sequence[str]) -> dict[str, Any]:
     written: dict[str, Any] = {}
     if isinstance(alerting, dict) and alerting.get("alert_relabel_configs"):
         written["alert_relabel_configs"] = alerting["alert_relabel_configs"]
-    if alertmanager is not None:
-        written["alertmanagers"] = [{"static_configs": [{"targets": [alertmanager]}]}]
+    if alertmanagers:
+        written["alertmanagers"] = [{"static_configs": [{"targets": list(alertmanagers)}]}]
     return written
+
+
+def replica_label(config: Mapping[str, Any]) -> str | None:
+    """Return the external label that tells one replica of this Prometheus from another, None if it has none."""
+    settings = config.get("global")
+    labels = settings.get("external_labels") if isinstance(settings, dict) else None
+    return next((name for name in REPLICA_LABELS if name in labels), None) if isinstance(labels, dict) else None
 
 
 def _job(job: Mapping[str, Any], factor: float, target_file: str) -> dict[str, Any]:
@@ -130,7 +156,11 @@ def _job(job: Mapping[str, Any], factor: float, target_file: str) -> dict[str, A
         written |= {"scrape_interval": own, "scrape_timeout": own}
     written["file_sd_configs"] = [{"files": [target_file]}]
     gone = {drop.index for drop in _dropped(job)}
-    relabelling = [rule for index, rule in enumerate(_relabelling(job)) if index not in gone]
+    relabelling = [
+        rule
+        for index, rule in enumerate(_relabelling(job))
+        if index not in gone and not (isinstance(rule, dict) and rule.get("target_label") in _WHERE)
+    ]
     if relabelling:
         written["relabel_configs"] = relabelling
     return written
@@ -153,12 +183,28 @@ def _dropped(job: Mapping[str, Any]) -> Iterator[DroppedRelabelling]:
         reads = _discovered(rule) or tuple(label for label in _sources(rule) if label in absent)
         target = str(rule.get("target_label") or "")
         if reads:
-            yield DroppedRelabelling(_name(job), index, reads)
+            yield DroppedRelabelling(_name(job), index, reads, tuple(_by_hand(job, reads)))
             if target and target not in given and not _ALWAYS_SET.fullmatch(target):
                 absent.add(target)
         elif target:
             absent.discard(target)
             given.add(target)
+
+
+def _by_hand(job: Mapping[str, Any], reads: Iterable[str]) -> Iterator[str]:
+    """Yield the labels of any static targets that are read, by name or by pattern."""
+    groups = [group for group in job.get("static_configs") or [] if isinstance(group, dict)]
+    given = {str(name) for group in groups if isinstance(group.get("labels"), dict) for name in group["labels"]}
+    for name in sorted(given):
+        if any(name == each or _names(each, name) for each in reads):
+            yield name
+
+
+def _names(pattern: str, label: str) -> bool:
+    try:
+        return re.fullmatch(pattern, label) is not None
+    except re.error:
+        return False
 
 
 def _sources(rule: Mapping[str, Any]) -> tuple[str, ...]:

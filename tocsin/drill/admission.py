@@ -99,7 +99,7 @@ class _Desk:
         yield from self._ceilings(plan)
 
     def _fault(self, plan: PlannedDrill) -> Problem:
-        name = plan.drill.stimulus_name
+        name = plan.fault
         if name not in self.environment.allow_faults:
             said = f"drill {plan.name} is refused: `allow_faults` does not list {name}; drill load alone with -m load"
             return Problem(self.place("allow_faults"), said)
@@ -115,7 +115,9 @@ class _Desk:
             yield Problem(self.place("allow_receivers"), not_allowed(plan, receiver))
 
     def _host(self, load: Load) -> Iterator[Problem]:
-        address = self.environment.addresses.get(load.target, "")
+        address = self.environment.addresses.get(load.target)
+        if address is None:
+            return  # what an environment does not have is told where the drill names it
         place = self.place("addresses", load.target)
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:

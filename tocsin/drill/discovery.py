@@ -23,7 +23,7 @@ from tocsin.engines.prometheus_api import PrometheusApi
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.evidence import LeftOut, RuleFacts, Selected, Target
 from tocsin.promql import Expr, PromQLError, longest_window, parse, recording_delay, selectors
-from tocsin.source import Document, Place, Unreadable, read_document, read_text
+from tocsin.source import Document, Place, Unreadable, nearest, read_document, read_text
 from tocsin.system import BadSystem, Endpoint, Environment, Kind, Problem, System
 
 DISCOVERY = "discovery.json"
@@ -109,6 +109,7 @@ def discover(system: System, environment: str, plans: Sequence[PlannedDrill]) ->
     problems = (
         *rules.out_of_pace(environment),
         *_untold(system, environment, found, plans),
+        *_unknown_receivers(system, found, plans),
         *_unread(found, plans),
     )
     if problems:
@@ -206,6 +207,21 @@ def _untold(system: System, name: str, found: Discovery, plans: Iterable[Planned
                 told = found.routing.receivers.get(route.receiver)
                 if told is not None and told.integrations and route.receiver not in allowed:
                     yield Problem(place, not_allowed(plan, route.receiver))
+
+
+def _unknown_receivers(system: System, found: Discovery, plans: Iterable[PlannedDrill]) -> Iterator[Problem]:
+    """Yield the expected receivers that the running Alertmanager does not have."""
+    if found.routing is None:
+        return
+    known = found.routing.receivers
+    for plan in plans:
+        for i, expected in enumerate(plan.drill.expect):
+            for j, receiver in enumerate(expected.receivers):
+                if receiver not in known:
+                    meant = nearest(receiver, known)
+                    cure = f"did you mean {' or '.join(meant)}?" if meant else f"there are {', '.join(sorted(known))}"
+                    said = f"drill {plan.name} expects {receiver!r} to be told, and no such receiver runs"
+                    yield Problem(system.place("drills", plan.name, "expect", i, "receivers", j), f"{said}; {cure}")
 
 
 def _unread(found: Discovery, plans: Iterable[PlannedDrill]) -> Iterator[Problem]:

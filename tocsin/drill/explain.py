@@ -216,21 +216,26 @@ def resolution_not_notified(
 ) -> str:
     """Say why nobody was told that an alert was over."""
     told = {n.receiver for n, _ in told_of(evidence, instance, "resolved")}
-    missing = [r for r in expected.receivers if r not in told] or ["any receiver"]
+    asked = set(expected.receivers) - set(expected.resolution_not_sent)
+    missing = [r for r in expected.receivers if r in asked - told] or ["any receiver"]
     for name in missing:
         receiver = routing.receivers.get(name) if routing else None
         if receiver is not None and not any(i.send_resolved for i in receiver.integrations):
             integrations = {(n.integration, n.index) for n in evidence.notifications if n.receiver == name}
-            places = manifest.alertmanager_places
             where = ", ".join(
-                f"its {kind} integration at {places.get(f'integration {name}/{kind}/{i}', manifest.alertmanager_file)}"
+                f"its {kind} integration at {integration_place(manifest, name, kind, i)}"
                 for kind, i in sorted(integrations)
             )
             return (
                 f"{expected.alert}: resolved, and {name} was never told: {where} has send_resolved: false, written or "
-                "by its kind's default; set `send_resolved: true`"
+                "by its kind's default; set `send_resolved: true`, or `resolution_not_sent` in the drill if it is meant"
             )
     return f"{expected.alert}: resolved, and {', '.join(missing)} was not told before the drill's deadline"
+
+
+def integration_place(manifest: Manifest, receiver: str, kind: str, index: int) -> str:
+    """Return where an integration of a receiver stands; its file, if no more is known."""
+    return manifest.alertmanager_places.get(f"integration {receiver}/{kind}/{index}", manifest.alertmanager_file)
 
 
 def _without_name(labels: Mapping[str, str]) -> dict[str, str]:

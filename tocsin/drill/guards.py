@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any
+from urllib.parse import urlsplit
 
 from tocsin.evidence import Evidence, Manifest, RuleFacts, Series
 
@@ -64,11 +65,20 @@ def _counters(evidence: Evidence, manifest: Manifest) -> Iterator[str]:
     for name, said in COUNTERS.items():
         grown = 0.0
         for series in _between(evidence, name):
+            if _of_the_lost(series, manifest):
+                continue
             values = [v for t, v in series.samples if t >= since - GRACE]
             if len(values) > 1:
                 grown += max(values) - values[0]
         if grown > 0:
             yield f"{said}: {name} grew by {grown:g} during the drill"
+
+
+def _of_the_lost(series: Series, manifest: Manifest) -> bool:
+    """Tell whether a counter is about an engine that the drill takes down: its own, or another's trouble with it."""
+    lost = [each for each in manifest.replicas if each.disturbed]
+    about = {urlsplit(series.labels.get("alertmanager", "")).netloc, series.labels.get("instance", "")}
+    return any(each.name == series.labels.get("engine") or each.address in about for each in lost)
 
 
 def _restarts(evidence: Evidence, _manifest: Manifest) -> Iterator[str]:

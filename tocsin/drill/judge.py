@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from tocsin.artefacts.alertmanager import RouteNode, Routing, read_routing
 from tocsin.drill import explain
 from tocsin.drill.grouping import waiting_terms
 from tocsin.drill.guards import starved, trouble
+from tocsin.drill.repeats import note, repeats
 from tocsin.drill.timeline import (
     ROUNDING,
     AlertInstance,
@@ -23,7 +26,7 @@ from tocsin.drill.timeline import (
     stages,
     told_of,
 )
-from tocsin.evidence import CONFIG, AllowedAlert, Evidence, ExpectedAlert, Manifest, RuleFacts, Target
+from tocsin.evidence import CONFIG, AllowedAlert, Evidence, ExpectedAlert, Manifest, RuleFacts, Target, read_evidence
 from tocsin.source import Unreadable, read_document, read_text
 from tocsin.verdict import PASSED, Verdict, failed, inconclusive, worst
 
@@ -48,6 +51,8 @@ class ExpectedResult:
     budget: Mapping[str, float]
     """The terms of the budget from crossed to notified, in seconds."""
     verdict: Verdict
+    note: str = ""
+    """What is to be said of it although it is no fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,26 @@ class _Question:
     routing: Routing | None
     route: RouteNode | None
     """The slowest of the routes by which the alert goes to its expected receivers."""
+
+
+def judge_folder(folder: Path) -> DrillResult:
+    """Read the evidence of a drill and judge it. A defect of ours makes that drill inconclusive; it is never raised."""
+    try:
+        return judge(read_evidence(folder))
+    except Exception as error:  # noqa: BLE001 the other drills, and the reports, must not be lost with it
+        return defective(folder.name, folder, "judged", error)
+
+
+def defective(drill: str, folder: Path, what: str, error: Exception) -> DrillResult:
+    """Return the result of a drill whose evidence could not be judged, or shown (`what`), for a defect of ours."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    where = "".join(f" ({Path(frame.filename).name}:{frame.lineno})" for frame in last)
+    named = f"{type(error).__name__}: {error}{where}"
+    said = (
+        f"a defect of Tocsin, please report it: this drill could not be {what}: {named}; "
+        f"its evidence is in {folder}, and `tocsin rejudge` of a Tocsin without the defect judges it"
+    )
+    return DrillResult(drill, Evidence(folder, None, said), inconclusive(said))
 
 
 def judge(evidence: Evidence) -> DrillResult:
@@ -145,8 +170,11 @@ def _expected(
     asked = _Question(evidence, manifest, expected, rule, instance, reached, routing, route)
     budget = _budget(asked)
     took = reached.notified - reached.crossed if reached.notified and reached.crossed else None
-    late = [] if (missed := _missed(asked)) else _late(asked, budget)
-    reasons = missed or late or _ill_told(asked)
+    missed = _missed(asked)
+    again = repeats(evidence, manifest, instance, route) if instance and expected.outcome == "notified" else ()
+    late = [] if missed or again else _late(asked, budget)
+    reasons = missed or [repeat.reason for repeat in again] or late or _ill_told(asked)
+    by_timing = bool(late) or (not missed and bool(again) and all(repeat.by_timing for repeat in again))
     return ExpectedResult(
         expected=expected,
         rule=rule,
@@ -156,12 +184,16 @@ def _expected(
         minimum_seconds=budget["for"] + budget["group_wait"] if expected.outcome == "notified" else None,
         took_seconds=took,
         budget=budget,
-        verdict=_weighed(evidence, reasons, late=bool(late)),
+        verdict=_weighed(evidence, reasons, late=by_timing),
+        note=note(evidence, manifest, instance, route),
     )
 
 
 def _weighed(evidence: Evidence, reasons: list[str], *, late: bool) -> Verdict:
-    """Return the verdict of what was found. Lateness on a machine without CPU to spare proves nothing."""
+    """Return the verdict of what was found. Lateness on a machine without CPU to spare proves nothing.
+
+    Nor does an Alertmanager's word that came too late to the others.
+    """
     if not reasons:
         return PASSED
     share = starved(evidence) if late else None
@@ -199,10 +231,16 @@ def _budget(asked: _Question) -> dict[str, float]:
     return {
         "for": evaluations * rule.interval_seconds,
         **waiting_terms(asked.evidence, asked.routing, asked.route, asked.instance),
+        **_peers(asked.manifest),
         "one evaluation": rule.interval_seconds,
         "the scrape": (reached.scraped or 0.0) - (reached.crossed or 0.0),
         "delivery": DELIVERY,
     }
+
+
+def _peers(manifest: Manifest) -> dict[str, float]:
+    """Return what an Alertmanager may wait for those before it in its cluster; one of them may be gone."""
+    return {"peers": manifest.peers_wait_seconds} if manifest.peers_wait_seconds else {}
 
 
 def _missed(asked: _Question) -> list[str]:
@@ -233,9 +271,27 @@ def _not_told(asked: _Question, instance: AlertInstance) -> list[str]:
         return [f"{expected.alert}: was notified to {', '.join(wrong)} too, which the drill does not expect"]
     if reached.resolved is None:
         return [explain.not_resolved(expected, manifest, reached, _resolving(asked))]
+    if (too_much := _told_of_end(asked, instance)) or expected.ends_in_silence:
+        return too_much
     if reached.resolution_notified is None and "resolution_notified" not in reached.not_observable:
         return [explain.resolution_not_notified(evidence, manifest, expected, instance, asked.routing)]
     return []
+
+
+def _told_of_end(asked: _Question, instance: AlertInstance) -> list[str]:
+    """Say which receivers were told of the end that must not be."""
+    expected, manifest = asked.expected, asked.manifest
+    told = {
+        n.receiver: n
+        for n, _ in told_of(asked.evidence, instance, "resolved")
+        if n.receiver in expected.resolution_not_sent and n.time >= (manifest.moments.injected or 0.0)
+    }
+    return [
+        f"{expected.alert}: {name} was told at {n.time:.2f} s that it is over, which `resolution_not_sent` rules out: "
+        f"its {n.integration} integration at "
+        f"{explain.integration_place(manifest, name, n.integration, n.index)} sends resolved"
+        for name, n in sorted(told.items())
+    ]
 
 
 def _ill_routed(asked: _Question, instance: AlertInstance) -> str:
@@ -321,7 +377,7 @@ def _late_end(asked: _Question) -> list[str]:
     if reached.resolution_notified is not None and asked.route is not None:
         took = reached.resolution_notified - reached.resolved
         terms = {"group_interval": asked.route.group_interval, "one evaluation": rule.interval_seconds}
-        terms["delivery"] = DELIVERY
+        terms |= {**_peers(asked.manifest), "delivery": DELIVERY}
         if took > sum(terms.values()):
             said.append(explain.late(f"{rule.name}: from resolved to its notification", took, terms))
     return said
@@ -353,7 +409,7 @@ def _undeclared(
 
     On stacks of ours also those that fired before the stimulus and went on: nothing may ring in steady state.
     """
-    since, until = manifest.moments.injected or 0.0, manifest.moments.recovered or math.inf
+    since, until = _touched(manifest), manifest.moments.recovered or math.inf
     allowed: list[Undeclared] = []
     unexpected: list[Undeclared] = []
     for instance in instances:
@@ -368,6 +424,12 @@ def _undeclared(
         undeclared = Undeclared(rule.id if rule else instance.name, instance.labels, started[0].pending, firing, excuse)
         (allowed if excuse else unexpected).append(undeclared)
     return tuple(allowed), tuple(unexpected)
+
+
+def _touched(manifest: Manifest) -> float:
+    """Return when the drill first did anything: its stimulus, or before it a disturbance."""
+    moments = [manifest.moments.injected, manifest.moments.disturbed]
+    return min((moment for moment in moments if moment is not None), default=0.0)
 
 
 def _excuse(manifest: Manifest, instance: AlertInstance) -> str:

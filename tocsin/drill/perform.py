@@ -59,6 +59,7 @@ class _Story:
     injected: float | None = None
     recovered: float | None = None
     ended: float | None = None
+    disturbed: float | None = None
     refused: tuple[str, ...] = ()
     trouble: list[tuple[float, str]] = field(default_factory=list)
     snapshots: list[dict[str, Any]] = field(default_factory=list)
@@ -109,10 +110,21 @@ class Performance:
         except DeadlineExceeded as missed:
             self._note(str(missed))
         except Stopped as stopped:
-            self._note(f"the run was stopped: {stopped}")
+            self._note(f"interrupted: {stopped}")
         except Exception as error:  # noqa: BLE001 one drill's defect must not take the others, and the report, with it
             self._defect(error)
-        self._write()
+        if self.stop.is_set() and self.story.ended is None and not self._was_interrupted:
+            self.story.trouble.insert(0, (self.site.now(), "interrupted: the run was stopped"))
+        try:
+            self._write()
+        except Exception as error:  # noqa: BLE001 as above: what is written so far stays, and the manifest says why
+            self._defect(error)
+            troubles = (Trouble(time=self._relative(at), what=what) for at, what in self.story.trouble)
+            self.recording.conclude(unperformed(self.plan, origin=self.origin, troubles=tuple(troubles)))
+
+    @property
+    def _was_interrupted(self) -> bool:
+        return any(what.startswith("interrupted") for _, what in self.story.trouble)
 
     def _defect(self, error: Exception) -> None:
         """Write down an exception that nobody foresaw: it is ours, so the drill is inconclusive."""
@@ -136,6 +148,7 @@ class Performance:
                 undo.callback(self.site.stop_load, "background")
                 self.site.start_load("background", drill.background)
             self._settle(facts)
+            self._disturb("before", facts)
             self.story.steady = self.site.now()
             self.story.counters += self.site.engine_counters()
             with ExitStack() as heal:
@@ -145,10 +158,28 @@ class Performance:
                 self._watch_alerts(facts)
             self.story.recovered = stimulus.stop(self.site)
             self._watch_resolution(facts)
+            self._repeats(facts)
         self._linger("last samples", 2 * max(facts.scrape_seconds, facts.evaluation_seconds))
         self.story.counters += self.site.engine_counters()
         self.site.check()
         self.story.ended = self.site.now()
+
+    def _disturb(self, when: str, facts: Facts) -> None:
+        """Take from the monitoring what the drill takes at that time; it is not given back."""
+        declared, disturbance = self.plan.drill.disturbance, self.plan.disturbance
+        if declared is None or disturbance is None or declared.when != when:
+            return
+        # Two evaluations, in which an Alertmanager's word that it has notified reaches the others: what is killed
+        # before that leaves others who must notify again, as anything must that would rather tell twice than never.
+        self._linger("calm", 2 * facts.evaluation_seconds)
+        self._say("disturbing the monitoring")
+        self.story.disturbed = disturbance.start(self.site)
+        self._linger("calm", 2 * facts.evaluation_seconds)
+
+    def _repeats(self, facts: Facts) -> None:
+        """Give replicas the time in which one of them would tell again what another has told."""
+        if self.plan.ours and self.plan.drill.replicas is not None:
+            self._linger("who tells again", facts.group_interval + facts.peers_wait + facts.evaluation_seconds)
 
     def _no_early_bell(self) -> None:
         """Refuse a system whose expected alerts ring before anything was done."""
@@ -189,6 +220,9 @@ class Performance:
             seconds if budgets else seconds + PATIENCE,
             "alerts",
         )
+        if all(map(self._has_ended, self.plan.drill.expect)):
+            self._disturb("firing", facts)
+        self._repeats(facts)
         if self.plan.drill.expect:
             # What else would be told of now, is; and an inhibited alert has had its chance to be told of.
             self._linger("what else rings", facts.group_wait + facts.evaluation_seconds)
@@ -204,7 +238,7 @@ class Performance:
         crossed = expected.crossed_within / factor if expected.crossed_within is not None else None
         crossed = sum(crossing_terms(self._manifest(facts), rule).values()) if crossed is None else crossed
         told = rule.hold_seconds + 2 * rule.interval_seconds + facts.group_wait + rule.scrape_seconds + DELIVERY
-        return crossed + told + PATIENCE
+        return crossed + told + facts.peers_wait + PATIENCE
 
     def _has_ended(self, expected: Expectation) -> bool:
         """Tell whether an expected alert has been told of, or held back, as the drill expects."""
@@ -227,7 +261,8 @@ class Performance:
             for alert in line["payload"].get("alerts", ())
             if alert.get("status") == status and _is(alert.get("labels"), expected)
         }
-        return set(expected.receivers) <= receivers if expected.receivers else bool(receivers)
+        silent = expected.resolution_not_sent if status == "resolved" else ()
+        return set(expected.receivers) - set(silent) <= receivers if expected.receivers else bool(receivers)
 
     def _watch_resolution(self, facts: Facts) -> None:
         """Wait until every alert that was told of is over, and told to be."""
@@ -235,13 +270,16 @@ class Performance:
         if not rung:
             return
         hidden = "resolution_notified" in facts.not_observable
-        seconds = max(self._resolving(e, facts) for e in rung) + PATIENCE
-        with_end = [] if hidden else rung
+        seconds = max(self._resolving(e, facts) for e in rung) + facts.peers_wait + PATIENCE
+        with_end = [] if hidden else [e for e in rung if not e.ends_in_silence]
         self._until(
             lambda: all(self._told(e, "resolved") for e in with_end) and not self._still_active(rung),
             seconds,
             "resolution",
         )
+        if any(e.resolution_not_sent for e in rung) and not hidden:
+            # A receiver that must not be told of the end has its chance to be.
+            self._linger("resolution that is not sent", facts.group_interval + facts.evaluation_seconds + DELIVERY)
 
     def _still_active(self, expected: Sequence[Expectation]) -> bool:
         return any(_is(alert.labels, e) for alert in self.site.active_alerts() for e in expected)
@@ -331,7 +369,7 @@ class Performance:
             environment=plan.environment,
             ours=plan.ours,
             drill=plan.name,
-            marker=plan.stimulus.marker,
+            marker=plan.marker,
             file=plan.place.file,
             line=plan.place.line,
             stimulus=dict(plan.drill.stimulus),
@@ -346,12 +384,13 @@ class Performance:
                 injected=moment(story.injected),
                 recovered=moment(story.recovered),
                 ended=moment(story.ended),
+                disturbed=moment(story.disturbed),
             ),
             scrape_seconds=facts.scrape_seconds if facts else 1.0,
             evaluation_seconds=facts.evaluation_seconds if facts else 1.0,
             rules=facts.rules if facts else (),
             left_out=facts.left_out if facts else (),
-            expect=tuple(map(self._expected, range(len(plan.drill.expect)))),
+            expect=expected_alerts(plan),
             allow=tuple(AllowedAlert(alert=a.alert, labels=a.labels, reason=a.reason) for a in plan.drill.allow),
             flaps=plan.drill.flaps,
             targets=tuple(map(self._target, facts.targets)) if facts else (),
@@ -364,29 +403,59 @@ class Performance:
             trouble=tuple(Trouble(time=self._relative(at), what=what) for at, what in story.trouble),
             refused=story.refused,
             not_observable=facts.not_observable if facts else (),
+            replicas=facts.replicas if facts else (),
+            disturbance=plan.drill.disturbance.model_dump(exclude_none=True) if plan.drill.disturbance else None,
+            partitioned=plan.ours and plan.drill.partitions,
+            peers_wait_seconds=facts.peers_wait if facts else 0.0,
+            alert_relabelling=facts.alert_relabelling if facts else "",
         )
 
-    def _expected(self, index: int) -> ExpectedAlert:
-        expected, factor = self.plan.drill.expect[index], self.plan.factor
+    def _target(self, target: Target) -> Target:
+        plan = self.plan
+        drilled = target.job in plan.stimulus.jobs or (target.model_extra or {}).get("process") in plan.disturbed
+        return target.model_copy(update={"drilled": drilled})
 
-        def scaled(seconds: float | None) -> float | None:
-            return None if seconds is None else seconds / factor
 
-        return ExpectedAlert(
+def unperformed(plan: PlannedDrill, *, origin: float, troubles: tuple[Trouble, ...]) -> Manifest:
+    """Return the manifest of a drill that was not performed, or whose evidence could not be written, and why."""
+    return Manifest(
+        tocsin=__version__,
+        system=plan.system,
+        environment=plan.environment,
+        ours=plan.ours,
+        drill=plan.name,
+        marker=plan.marker,
+        file=plan.place.file,
+        line=plan.place.line,
+        stimulus=dict(plan.drill.stimulus),
+        clock_origin=origin,
+        factor=plan.factor,
+        moments=Moments(started=min((trouble.time for trouble in troubles), default=0.0)),
+        expect=expected_alerts(plan),
+        trouble=troubles,
+    )
+
+
+def expected_alerts(plan: PlannedDrill) -> tuple[ExpectedAlert, ...]:
+    """Return a drill's expectations as the judge is told of them: budgets as they run, in seconds."""
+
+    def scaled(seconds: float | None) -> float | None:
+        return None if seconds is None else seconds / plan.factor
+
+    return tuple(
+        ExpectedAlert(
             alert=expected.alert,
             labels=expected.labels,
             receivers=expected.receivers,
+            resolution_not_sent=expected.resolution_not_sent,
             outcome=expected.outcome,
             within=scaled(expected.within),
             crossed_within=scaled(expected.crossed_within),
             resolved_within=scaled(expected.resolved_within),
-            line=self.plan.place.line,
+            line=plan.place.line,
         )
-
-    def _target(self, target: Target) -> Target:
-        stimulus = self.plan.stimulus
-        drilled = target.job in stimulus.jobs or (target.model_extra or {}).get("process") in stimulus.processes
-        return target.model_copy(update={"drilled": drilled})
+        for expected in plan.drill.expect
+    )
 
 
 def _is(labels: object, expected: Expectation) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tocsin.artefacts.files import Artefacts, read_artefacts
 from tocsin.artefacts.scrape import Scraping, read_scraping
 from tocsin.compression.alertmanager import compress_alertmanager
 from tocsin.compression.flags import compress_flags
-from tocsin.compression.prometheus import CompressedPrometheus, compress_prometheus
+from tocsin.compression.prometheus import CompressedPrometheus, compress_prometheus, dropped_relabelling, replica_label
 from tocsin.compression.written import yaml_text
 from tocsin.drill.processes import Processes
 from tocsin.drill.rewriting import RuleRewriter
@@ -60,16 +60,26 @@ class Prepared:
         return yaml_text(compress_alertmanager(self.alertmanager_document.value, self.factor, sink_url))
 
     def prometheus(
-        self, target_files: Mapping[str, str], alertmanager: str, rule_files: Sequence[str]
+        self,
+        target_files: Mapping[str, str],
+        alertmanagers: Sequence[str],
+        rule_files: Sequence[str],
+        external_labels: Mapping[str, str] | None = None,
     ) -> CompressedPrometheus:
         """Return the Prometheus configuration, rewritten to discover targets from the given file of each job."""
         return compress_prometheus(
             self.prometheus_document.value,
             self.factor,
             target_files=target_files,
-            alertmanager=alertmanager,
+            alertmanagers=alertmanagers,
             rule_files=rule_files,
+            external_labels=external_labels,
         )
+
+    @property
+    def replica_label(self) -> str | None:
+        """The external label by which replicas of its Prometheus differ, as far as the usual names tell."""
+        return replica_label(self.prometheus_document.value)
 
     def facts(self, targets: tuple[Target, ...]) -> Facts:
         """Return what is known of a stack that has those targets."""
@@ -85,7 +95,13 @@ class Prepared:
             group_interval=max(r.group_interval for r in routes) / self.factor,
             alertmanager_file=self.alertmanager_document.file,
             alertmanager_places=dict(_receiver_places(self.routing)),
+            alert_relabelling=str(self.prometheus_document.key_place("alerting", "alert_relabel_configs")),
         )
+
+    def scraping_too(self, exporters: Mapping[str, str]) -> Prepared:
+        """Return it with further scrape jobs whose targets are engines."""
+        jobs = {**self.jobs, **{job: (*self.jobs.get(job, ()), engine) for job, engine in exporters.items()}}
+        return replace(self, jobs=jobs)
 
     def job_place(self, job: str) -> Place:
         """Return where a scrape job stands in its file."""
@@ -108,11 +124,24 @@ class Prepared:
         return f"{said} ({declared.place}), while its process is ready"
 
 
-def prepare(system: System, environment: str) -> Prepared:
-    """Read and rewrite what an environment of ours needs.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What an environment of ours is made from, as its owner wrote it: read, and found to be well."""
 
-    Raises BadSystem with every problem that stands in the way, each at its place, and EngineTrouble where a program
-    of the engines' is missing.
+    environment: Environment
+    prometheus: Document = field(repr=False)
+    alertmanager: Document = field(repr=False)
+    rule_documents: tuple[Document, ...] = field(repr=False)
+    scraping: Scraping
+    routing: Routing
+    rules: RuleRewriter = field(repr=False)
+    processes: Processes
+
+
+def read_sources(system: System, environment: str) -> Sources:
+    """Read what an environment of ours needs; nothing is started, and no program is asked.
+
+    Raises BadSystem with every problem that stands in the way, each at its place.
     """
     declared = system.environment(environment)[1]
     artefacts = read_artefacts(system)
@@ -132,29 +161,73 @@ def prepare(system: System, environment: str) -> Prepared:
         processes = Processes(system, environment, declared)
         if problems := (*processes.problems(scraping), *_lost_routes(routing), *rules.problems()):
             raise BadSystem(problems)
-        rewritten = rules.rewritten()
+    except Unreadable as error:
+        raise BadSystem((Problem(error.place, error.message),)) from error
+    return Sources(
+        environment=declared,
+        prometheus=prometheus,
+        alertmanager=alertmanager,
+        rule_documents=rule_documents,
+        scraping=scraping,
+        routing=routing,
+        rules=rules,
+        processes=processes,
+    )
+
+
+def prepare(system: System, environment: str) -> Prepared:
+    """Read and rewrite what an environment of ours needs.
+
+    Raises BadSystem with every problem that stands in the way, each at its place, and EngineTrouble where a program
+    of the engines' is missing.
+    """
+    sources = read_sources(system, environment)
+    try:
+        rewritten = sources.rules.rewritten()
     except Unreadable as error:
         raise BadSystem((Problem(error.place, error.message),)) from error
     return Prepared(
         directory=system.directory,
-        environment=declared,
-        order=processes.order,
-        jobs=processes.jobs,
+        environment=sources.environment,
+        order=sources.processes.order,
+        jobs=sources.processes.jobs,
         rule_files=rewritten.files,
         rule_count=rewritten.count,
         rules=rewritten.facts,
-        left_out=rewritten.left_out,
-        flags=compress_flags(declared.factor),
+        left_out=(*rewritten.left_out, *_left_out_relabelling(sources)),
+        flags=compress_flags(sources.environment.factor),
         originals={
             d.file: (system.directory / d.file).read_text(encoding="utf-8-sig")
-            for d in (prometheus, alertmanager, *rule_documents)
+            for d in (sources.prometheus, sources.alertmanager, *sources.rule_documents)
         },
-        scraping=scraping,
-        routing=routing,
-        prometheus_document=prometheus,
-        alertmanager_document=alertmanager,
+        scraping=sources.scraping,
+        routing=sources.routing,
+        prometheus_document=sources.prometheus,
+        alertmanager_document=sources.alertmanager,
         engines=_versions(),
     )
+
+
+def _left_out_relabelling(sources: Sources) -> Iterator[LeftOut]:
+    """Yield the relabelling that is not applied although its owner gives by hand what it reads.
+
+    What reads labels of service discovery alone is left out as a matter of course: nothing is discovered here.
+    """
+    document = sources.prometheus
+    for position, dropped in dropped_relabelling(document.value, sources.processes.jobs):
+        if dropped.by_hand:
+            place = document.place("scrape_configs", position, "relabel_configs", dropped.index)
+            yield LeftOut(
+                id=f"relabelling@{place.file}::{dropped.job}#{dropped.index + 1}",
+                name=f"relabelling {dropped.index + 1} of job {dropped.job}",
+                file=place.file,
+                line=place.line,
+                reason=(
+                    f"it reads {', '.join(dropped.by_hand)}, as if service discovery gave it; `static_configs` give it "
+                    "by hand, and a drill's targets do not have it: give the label itself there"
+                ),
+                kind="relabelling",
+            )
 
 
 def _versions() -> dict[str, str]:

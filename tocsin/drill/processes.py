@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -52,10 +55,30 @@ class Processes:
             if not (self.system.directory / process.directory).is_dir():
                 place = self.place("processes", name, "directory")
                 yield Problem(place, f"process {name} starts in {process.directory!r}, and there is no such folder")
+            else:
+                yield from self._no_program(name, process)
         if stuck := self._started()[1]:
             said = f"processes need each other's address in a circle: {', '.join(stuck)}"
             yield Problem(self.place("processes", stuck[0]), said)
         yield from self._unknown_jobs(scraping)
+
+    def _no_program(self, name: str, process: Process) -> Iterator[Problem]:
+        """Yield what keeps a process's program from being executed; one whose name is not known yet is let through."""
+        program, path = (_with_python(text) for text in (process.command[0], process.environment.get("PATH", "")))
+        if "{" in program or "{" in path:
+            return
+        folder = self.system.directory / process.directory
+        # as execvp does: relative folders of PATH count from where the process starts
+        folders = [str(folder / each) for each in (path or os.environ.get("PATH", os.defpath)).split(os.pathsep)]
+        sought = folder / program if "/" in program else program
+        if shutil.which(sought, path=os.pathsep.join(folders)) is not None:
+            return
+        said = f"there is no program {program!r} on PATH; if it is the system's own, write ./{program}"
+        if "/" in program:
+            said = f"there is no program {program!r} in the folder where it starts, {process.directory!r}"
+            if (folder / program).is_file():
+                said = f"{program!r} may not be executed; `chmod +x` it"
+        yield Problem(self.place("processes", name, "command", 0), f"process {name}: {said}")
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -124,6 +147,10 @@ class Processes:
             for name in ready:
                 del waiting[name]
         return tuple(order), tuple(waiting)
+
+
+def _with_python(text: str) -> str:
+    return text.replace("{python}", sys.executable)
 
 
 def _offered(name: str, known: Iterable[str]) -> str:

@@ -147,7 +147,9 @@ class RunningSystem:
     def arm(self, tell: Callable[[str], None]) -> None:
         """Make sure that what the drill needs is there and calm, and write down how it is configured."""
         tell("asking what runs")
-        self._supervisor = Supervisor(self.plan.name, self.recording.folder / "logs", self._on_event).__enter__()
+        self._supervisor = Supervisor(
+            self.plan.name, self.recording.folder / "logs", self._on_event, scratch=Path(self._scratch.name)
+        ).__enter__()
         self._offset = self._clock_offset()
         self.recording.config("prometheus.running.yml", self.found.prometheus)
         if self.found.alertmanager:
@@ -472,6 +474,14 @@ class RunningSystem:
         raise self._impossible(f"remove the targets of {job}")
 
     def restore_target(self, job: str) -> float:  # noqa: ARG002 nothing was removed
+        """Do nothing."""
+        return self.now()
+
+    def partition(self, alertmanagers: Sequence[str]) -> float:
+        """Refuse: the cluster is not ours."""
+        raise self._impossible(f"cut off {' and '.join(alertmanagers)}")
+
+    def rejoin(self, alertmanagers: Sequence[str]) -> float:  # noqa: ARG002 nothing was cut off
         """Do nothing."""
         return self.now()
 

@@ -9,15 +9,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 
-def new_run(reports: Path, now: float) -> Path:
-    """Make the folder of a run that starts at `now` (Unix time), and return it."""
+def run_folder(reports: Path, now: float) -> Path:
+    """Return the folder of a run that starts at `now` (Unix time); it is made when the run begins."""
     name = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S") + f"-{secrets.token_hex(2)}"
-    folder = reports / name
-    (folder / "evidence").mkdir(parents=True)
-    return folder
+    return reports / name
 
 
-def point_latest(folder: Path) -> None:
+def begin_run(folder: Path, evidence: Path | None = None) -> None:
+    """Make a run's folder, with the evidence of an older run if there is one to judge, and point `latest` to it.
+
+    A run that is refused never begins, so it leaves no folder, and `latest` stays where it was.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if evidence is None:
+        (folder / "evidence").mkdir(exist_ok=True)
+    else:
+        (folder / "evidence").symlink_to(evidence.resolve())
+    _point_latest(folder)
+
+
+def has_begun(folder: Path) -> bool:
+    """Tell whether the run of this folder ever began."""
+    return (folder / "evidence").is_dir()
+
+
+def _point_latest(folder: Path) -> None:
     """Let `latest` beside a run's folder point to it, in one rename."""
     draft = folder.parent / f".latest.{folder.name}"
     with contextlib.suppress(FileNotFoundError):

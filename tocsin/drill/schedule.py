@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 
-from tocsin.drill.perform import Performance, Progress
+from tocsin.drill.perform import Performance, Progress, unperformed
 from tocsin.drill.planning import PlannedDrill, in_order
 from tocsin.drill.site import Site
 from tocsin.drill.turns import Turns
-from tocsin.evidence import Recording
+from tocsin.evidence import MANIFEST, Recording, Trouble, read_evidence
 from tocsin.supervisor import usage
 
 ACTIVE = 3
 """Drills between steady state and recovery at once; what two cores bear (three were measured to)."""
 WARMING = 1
 """Further sites that start meanwhile: starting is waiting, mostly, but a site takes 200 MB."""
+ARMING = 20.0
+"""Seconds from nothing to armed, at most, on a machine that is not starved."""
+ARMING_REPLICAS = 40.0
+"""The same with several engines of a kind, and the seconds in which one of them would tell again."""
 EVERY = 1.0
 """Seconds between two looks at what the whole run uses."""
 
@@ -85,17 +92,45 @@ class DrillRun:
         try:
             phases = random.Random(self.seed)  # noqa: S311 a phase, not a secret
             ordered = in_order(self.plans, _estimated_seconds)
-            waiting = [pool.submit(self._one, plan, turns, phases.random()) for plan in ordered]
-            for done in waiting:
-                done.result()
+            with self._heeding(turns):
+                waiting = [pool.submit(self._one, plan, turns, phases.random()) for plan in ordered]
+                for done in waiting:
+                    done.result()
+            if self.stop.is_set():
+                raise KeyboardInterrupt
         finally:
             self.stop.set()
             turns.wake()
             pool.shutdown(wait=True, cancel_futures=True)
             watched.set()
             watcher.join()
+            for plan in self.plans:
+                if not evidence_folder(self.folder, plan.name).exists():
+                    self._conclude(plan, "interrupted: the run was stopped before this drill began")
 
     _watched: threading.Event = field(default_factory=threading.Event)
+
+    @contextlib.contextmanager
+    def _heeding(self, turns: Turns) -> Iterator[None]:
+        """Take a first SIGINT for the wish to stop, and a second one for what it is.
+
+        An exception may be raised in the midst of anything, and where that is a destructor Python drops it.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def asked(number: int, frame: FrameType | None) -> None:
+            if self.stop.is_set():
+                signal.default_int_handler(number, frame)
+            self.stop.set()
+            turns.wake()
+
+        before = signal.signal(signal.SIGINT, asked)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def _watch(self) -> None:
         while not self._watched.wait(EVERY):
@@ -104,16 +139,33 @@ class DrillRun:
     def _one(self, plan: PlannedDrill, turns: Turns, phase_delay: float) -> None:
         if self.stop.is_set():
             return
-        recording = Recording(evidence_folder(self.folder, plan.name))
-        site = self.open_site(plan, recording)
         try:
-            performance = Performance(
-                plan, site, recording, origin=self.origin, phase_delay=phase_delay, tell=self.tell, stop=self.stop
+            recording = Recording(evidence_folder(self.folder, plan.name))
+            site = self.open_site(plan, recording)
+            try:
+                performance = Performance(
+                    plan, site, recording, origin=self.origin, phase_delay=phase_delay, tell=self.tell, stop=self.stop
+                )
+                performance.perform(turns.turn(alone=plan.exclusive))
+            finally:
+                site.close()
+        except Exception as error:  # noqa: BLE001 one drill's trouble must not take the others, and the report, with it
+            self._conclude(
+                plan, f"where the drill happens could not be made, or ended: {type(error).__name__}: {error}"
             )
-            performance.perform(turns.turn(alone=plan.exclusive))
-        finally:
-            site.close()
         self.tell(Progress(plan.name, "done", time.time()))
+
+    def _conclude(self, plan: PlannedDrill, what: str) -> None:
+        """Write into a drill's evidence what went wrong outside of its performance, so that it proves nothing."""
+        trouble = Trouble(time=round(time.time() - self.origin, 6), what=what)
+        folder = evidence_folder(self.folder, plan.name)
+        known = read_evidence(folder).manifest if (folder / MANIFEST).exists() else None
+        if known is None:
+            manifest = unperformed(plan, origin=self.origin, troubles=(trouble,))
+        else:
+            manifest = known.model_copy(update={"trouble": (*known.trouble, trouble)})
+        with contextlib.suppress(OSError):  # evidence that cannot be written is missing, and the judge says so
+            Recording(folder).conclude(manifest)
 
 
 def evidence_folder(run: Path, drill: str) -> Path:
@@ -129,4 +181,4 @@ def _estimated_seconds(plan: PlannedDrill) -> float:
 
 def expected_seconds(plans: Iterable[PlannedDrill]) -> float:
     """Return a rough upper bound of what drills take one after the other, for a plan that is shown beforehand."""
-    return sum(2 * _estimated_seconds(plan) + 20 for plan in plans)
+    return sum(2 * _estimated_seconds(plan) + (ARMING_REPLICAS if plan.drill.replicas else ARMING) for plan in plans)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tocsin.evidence import LeftOut, RuleFacts, Series, Target
+from tocsin.evidence import LeftOut, Replica, RuleFacts, Series, Target
 from tocsin.stimuli import World
 
 
@@ -34,6 +34,12 @@ class Facts:
     alertmanager_file: str
     alertmanager_places: Mapping[str, str]
     not_observable: tuple[str, ...] = ()
+    replicas: tuple[Replica, ...] = ()
+    """The engines, where there are several of a kind."""
+    peers_wait: float = 0.0
+    """The longest that an Alertmanager waits for its peers before it notifies, in seconds."""
+    alert_relabelling: str = ""
+    """Where the Prometheus configuration says which labels alerts are sent without."""
 
 
 @dataclass(frozen=True, slots=True)

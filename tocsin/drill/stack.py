@@ -1,4 +1,4 @@
-"""A fresh stack: the system's processes, a Prometheus, an Alertmanager and a sink, started for one drill and ended."""
+"""A fresh stack: the system's processes, the engines and a sink, started for one drill and ended."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,15 +19,15 @@ from typing import Any
 import psutil
 
 from tocsin.artefacts.exposition import samples_of
-from tocsin.compression.written import yaml_text
 from tocsin.drill.guards import COUNTERS
 from tocsin.drill.loads import Loads
+from tocsin.drill.monitoring import Ground, Monitoring, Setup
 from tocsin.drill.preparation import Prepared
 from tocsin.drill.site import ActiveAlert, Facts, Refused
-from tocsin.engines.alertmanager import Alertmanager, AlertmanagerSettings
+from tocsin.engines.alertmanager import Alertmanager
 from tocsin.engines.alertmanager_log import AlertmanagerEventKind
 from tocsin.engines.node_exporter import start_node_exporter
-from tocsin.engines.prometheus import Prometheus, PrometheusSettings
+from tocsin.engines.prometheus import Prometheus
 from tocsin.engines.promtool import tsdb_dump
 from tocsin.engines.readiness import await_targets
 from tocsin.engines.service import PRINTED_URL, Service, ServiceCommand, start_service
@@ -38,6 +38,8 @@ from tocsin.supervisor import Kind, ProcessEvent, Supervisor
 from tocsin.supervisor.usage import machine_pressure
 from tocsin.system import Load
 
+STATES = ("process_start_time_seconds", "alertmanager_cluster_members", "alertmanager_peer_position")
+"""Metrics of the engines that are kept besides those that must not move."""
 TARGETS_WITHIN = 15.0
 """Seconds for every target to be scraped: discovery takes 5 s whatever the factor, a busy machine the rest."""
 
@@ -53,21 +55,22 @@ class FreshStack:
         name: str,
         stop: threading.Event,
         ports: Mapping[str, int] | None = None,
+        setup: Setup | None = None,
     ) -> None:
-        self.prepared = prepared
+        self._setup = setup or Setup()
+        self.prepared = prepared.scraping_too(self._setup.exporters)
         self.recording = recording
         self.name = name
         self.stop = stop
         self._ports: Mapping[str, int] = ports or {}
-        """Of processes, `prometheus`, `alertmanager` and `sink`; what is not named gets a free one."""
+        """Of processes, engines and `sink`; what is not named gets a free one."""
         self._events: list[dict[str, Any]] = []
         self._scratch = TemporaryDirectory(prefix=f"tocsin-{name}-", dir=_fast_folder(), ignore_cleanup_errors=True)
         self._folder = Path(self._scratch.name)
         self._supervisor: Supervisor | None = None
         self._services: dict[str, Service] = {}
         self._loads = Loads(system=prepared.directory, folder=self._folder, stop=stop)
-        self._prometheus: Prometheus | None = None
-        self._alertmanager: Alertmanager | None = None
+        self._monitoring: Monitoring | None = None
         self._sink: CaptureSink | None = None
         self._target_labels: Mapping[str, Mapping[str, str]] = {}
 
@@ -80,37 +83,40 @@ class FreshStack:
         """
         tell("starting")
         logs = self.recording.folder / "logs"
-        self._supervisor = Supervisor(self.name, logs, self._on_event).__enter__()
+        self._supervisor = Supervisor(self.name, logs, self._on_event, scratch=self._folder).__enter__()
         self._sink = CaptureSink.start(
             self._supervisor, self._folder / "notifications.jsonl", port=self._port("sink"), stop=self.stop
         )
-        self._alertmanager = Alertmanager.start(
-            self._supervisor,
-            AlertmanagerSettings(
-                config=self._config("alertmanager.rewritten.yml", self.prepared.alertmanager(self._sink.url)),
-                data=self._folder / "alertmanager",
-            ),
-            port=self._port("alertmanager"),
-            stop=self.stop,
-        )
+        self._monitoring = Monitoring(self._ground(self._supervisor), self._setup)
+        self._monitoring.start_alertmanagers(self._sink.url)
         for name in self.prepared.order:
-            self._services[name] = self._start_process(name, self._port(name))
-        self._prometheus = self._start_prometheus()
+            if self._setup.processes is None or name in self._setup.processes:
+                self._services[name] = self._start_process(name, self._port(name))
+        self._start_prometheus(self._monitoring)
         tell("first scrapes")
         self._await_targets()
         tell("arming rules")
         for name, text in self.prepared.rule_files.items():
             (self._folder / "rules" / name).write_text(text)
-        self._prometheus.reload(rules=self.prepared.rule_count, stop=self.stop)
+        self._monitoring.arm()
 
     def close(self) -> None:
         """End every process and remove the scratch folder."""
         if self._supervisor is not None:
             self._supervisor.close(seconds=2)
-        for api in (self._prometheus, self._alertmanager):
-            if api is not None:
-                api.api.close()
+        if self._monitoring is not None:
+            self._monitoring.close()
         self._scratch.cleanup()
+
+    def _ground(self, supervisor: Supervisor) -> Ground:
+        return Ground(
+            prepared=self.prepared,
+            supervisor=supervisor,
+            folder=self._folder,
+            config=self._config,
+            ports=self._ports,
+            stop=self.stop,
+        )
 
     def _config(self, name: str, text: str) -> Path:
         """Keep a configuration as evidence, and return the copy that an engine is given."""
@@ -126,6 +132,12 @@ class FreshStack:
     def _start_process(self, name: str, port: int) -> Service:
         declared = self.prepared.environment.processes[name]
         known: dict[str, Any] = {"python": sys.executable, "port": port}
+        known |= {
+            f"{n}.{part}": ""
+            for n, p in self.prepared.environment.processes.items()
+            if p.optional
+            for part in ("url", "port")
+        }
         known |= {f"{n}.url": s.url for n, s in self._services.items()}
         known |= {f"{n}.port": s.port for n, s in self._services.items()}
         known |= {"memory_bytes": declared.memory_bytes, "cores": declared.cores}
@@ -140,30 +152,31 @@ class FreshStack:
         )
         return start_service(self._running, command, stop=self.stop)
 
-    def _start_prometheus(self) -> Prometheus:
+    def _start_prometheus(self, monitoring: Monitoring) -> None:
+        """Start every Prometheus, each with its targets.
+
+        Where a Prometheus is a target too, its port is known once it runs. It hands targets over every 5 s, the first
+        time after 5 s, so nothing is lost by writing those of its own job then.
+        """
         (self._folder / "rules").mkdir()
-        rewritten = self.prepared.prometheus(
-            {job: str(self._folder / "targets" / f"{job}.json") for job in self.prepared.jobs},
-            self._am.url.removeprefix("http://"),
-            [str(self._folder / "rules" / "*.yml")],
-        )
-        self._target_labels = rewritten.static_labels
-        for job in self.prepared.jobs:
-            self._write_targets(job)
-        for name, rules in self.prepared.rule_files.items():
-            self.recording.config(f"rules/{name}", rules)
+        for name, text in self.prepared.rule_files.items():
+            self.recording.config(f"rules/{name}", text)
         for name, original in self.prepared.originals.items():
             self.recording.config(f"original/{name}", original)
-        settings = PrometheusSettings(
-            config=self._config("prometheus.rewritten.yml", yaml_text(rewritten.value)),
-            data=self._folder / "prometheus",
-            flags=[f"--{flag}={value}" for flag, value in self.prepared.flags.items()],
-        )
-        return Prometheus.start(self._running, settings, port=self._port("prometheus"), stop=self.stop)
+        files = {job: str(self._folder / "targets" / f"{job}.json") for job in self.prepared.jobs}
+        rule_files = [str(self._folder / "rules" / "*.yml")]
+        self._target_labels = self.prepared.prometheus(files, (), rule_files).static_labels
+        late = {job for job, targets in self.prepared.jobs.items() if "prometheus" in targets}
+        for job in self.prepared.jobs.keys() - late:
+            self._write_targets(job)
+        monitoring.start_prometheus(files, rule_files)
+        for job in late:
+            self._write_targets(job)
 
     def _write_targets(self, job: str, *, gone: bool = False) -> None:
         """Write a job's file of targets in one rename, so that no half of it is ever discovered."""
-        addresses = [] if gone else [self._address(name) for name in self.prepared.jobs[job]]
+        targets = self.prepared.jobs[job]
+        addresses = [] if gone else [each for target in targets for each in self._addresses(target).values()]
         path = self._folder / "targets" / f"{job}.json"
         path.parent.mkdir(exist_ok=True)
         draft = path.with_suffix(".part")
@@ -171,24 +184,27 @@ class FreshStack:
         draft.write_text(json.dumps([group] if addresses else []))
         draft.replace(path)
 
-    def _address(self, name: str) -> str:
-        if name == "alertmanager":
-            return self._am.url.removeprefix("http://")
-        if name == "node_exporter":
-            if name not in self._services:
-                self._services[name] = start_node_exporter(self._running, cwd=self._folder, stop=self.stop)
-            return self._services[name].url.removeprefix("http://")
-        return self._services[name].url.removeprefix("http://")
+    def _addresses(self, target: str) -> Mapping[str, str]:
+        """Return host and port of a process, or of each engine of a kind, by the process's name."""
+        if target in ("prometheus", "alertmanager"):
+            return self._engines.addresses(target)
+        if target == "node_exporter" and target not in self._services:
+            self._services[target] = self._start_node_exporter(self._port(target))
+        return {target: self._services[target].url.removeprefix("http://")}
+
+    def _start_node_exporter(self, port: int) -> Service:
+        return start_node_exporter(self._running, cwd=self._folder, port=port, stop=self.stop)
 
     def _await_targets(self) -> None:
         try:
-            await_targets(
-                self._prom.api,
-                jobs=self.prepared.jobs.keys(),
-                seconds=TARGETS_WITHIN,
-                stop=self.stop,
-                check=self.check,
-            )
+            for prometheus in self._engines.prometheus.values():
+                await_targets(
+                    prometheus.api,
+                    jobs=self.prepared.jobs.keys(),
+                    seconds=TARGETS_WITHIN,
+                    stop=self.stop,
+                    check=self.check,
+                )
         except EngineTrouble as trouble:
             if trouble.kind is not Kind.TIMED_OUT:
                 raise
@@ -215,16 +231,14 @@ class FreshStack:
         return self._supervisor
 
     @property
-    def _prom(self) -> Prometheus:
-        if self._prometheus is None:
-            raise EngineTrouble("Prometheus has not been started", self.name, "arm the stack first")
-        return self._prometheus
+    def _engines(self) -> Monitoring:
+        if self._monitoring is None:
+            raise EngineTrouble("the engines have not been started", self.name, "arm the stack first")
+        return self._monitoring
 
     @property
-    def _am(self) -> Alertmanager:
-        if self._alertmanager is None:
-            raise EngineTrouble("Alertmanager has not been started", self.name, "arm the stack first")
-        return self._alertmanager
+    def _prom(self) -> Prometheus:
+        return self._engines.observed
 
     def facts(self) -> Facts:
         """Return the rules and targets as they run here."""
@@ -232,10 +246,12 @@ class FreshStack:
             Target(job=job, instance=target["labels"].get("instance", ""), process=process)
             for target in self._prom.api.targets()
             if (job := target["labels"].get("job", "")) in self.prepared.jobs
-            for process in self.prepared.jobs[job]
-            if self._address(process) in target["scrapeUrl"]
+            for named in self.prepared.jobs[job]
+            for process, address in self._addresses(named).items()
+            if address in target["scrapeUrl"]
         )
-        return self.prepared.facts(targets)
+        known = self.prepared.facts(targets)
+        return replace(known, replicas=self._engines.replicas, peers_wait=self._engines.peers_wait)
 
     def now(self) -> float:
         """Return the machine's clock, which all engines of a stack share."""
@@ -274,17 +290,26 @@ class FreshStack:
 
     def alertmanager_alerts(self) -> Sequence[Mapping[str, Any]]:
         """Ask Alertmanager for its alerts."""
-        return self._am.api.alerts()
+        return self._engines.asked.api.alerts()
 
     def notifications(self) -> Sequence[Mapping[str, Any]]:
         """Return what the sink captured so far."""
         return [asdict(notification) for notification in self._sink.notifications()] if self._sink else []
 
     def received(self) -> Sequence[Mapping[str, Any]]:
-        """Return Alertmanager's log, an alert a line."""
-        if self._alertmanager is None:
+        """Return every Alertmanager's log, an alert a line; of several, each line says whose it is."""
+        if self._monitoring is None:
             return []
-        logged = self._alertmanager.events()
+        several = len(self._monitoring.logged) > 1
+        return [
+            {**line, "alertmanager": name} if several else line
+            for name, alertmanager in self._monitoring.logged
+            for line in self._received(alertmanager)
+        ]
+
+    @staticmethod
+    def _received(alertmanager: Alertmanager) -> Sequence[Mapping[str, Any]]:
+        logged = alertmanager.events()
         muted = [{"time": e.time, "event": str(e.kind)} for e in logged if e.kind is AlertmanagerEventKind.MUTED]
         return muted + [
             {
@@ -335,12 +360,12 @@ class FreshStack:
         return self._loads.lines()
 
     def engine_counters(self) -> Sequence[Series]:
-        """Scrape the engines' own counters."""
+        """Scrape the own counters of the engines that the drill leaves alone."""
         found = []
-        for engine, api in (("prometheus", self._prom.api), ("alertmanager", self._am.api)):
+        for engine, running in self._engines.undisturbed:
             now = self.now()
-            for labels, value in samples_of(api.metrics()):
-                if labels["__name__"] in COUNTERS or labels["__name__"] == "process_start_time_seconds":
+            for labels, value in samples_of(running.api.metrics()):
+                if labels["__name__"] in COUNTERS or labels["__name__"] in STATES:
                     found.append(Series({**labels, "engine": engine}, ((now, value),)))
         return found
 
@@ -349,7 +374,7 @@ class FreshStack:
         selector = '{__name__=~"' + "|".join(map(re.escape, names)).replace("\\", "\\\\") + '"}'
         found = self._prom.api.raw_samples(selector, start=since, end=until)
         unseen: dict[tuple[tuple[str, str], ...], set[float]] = {}
-        for dumped in tsdb_dump(self._folder / "prometheus", selector, start=since, end=until):
+        for dumped in tsdb_dump(self._prom.settings.data, selector, start=since, end=until):
             if math.isnan(dumped.value):
                 unseen.setdefault(tuple(sorted(dumped.labels.items())), set()).add(dumped.time)
         result = []
@@ -372,7 +397,9 @@ class FreshStack:
     # -- what can be done to it
 
     def kill(self, process: str) -> float:
-        """Kill a process of the system."""
+        """Kill a process of the system, or a replica of an engine."""
+        if self._engines.has(process):
+            return self._engines.kill(process)
         service = self._services.get(process)
         if service is None:
             raise EngineTrouble(f"there is no process {process}", self.name, f"it has {', '.join(self._services)}")
@@ -380,9 +407,14 @@ class FreshStack:
 
     def revive(self, process: str) -> float:
         """Start it again on the port that it had."""
+        if self._engines.has(process):
+            return self._engines.revive(process)
         service = self._services[process]
         if service.process.exited is not None:
-            self._services[process] = self._start_process(process, port=service.port)
+            declared = process in self.prepared.environment.processes
+            self._services[process] = (
+                self._start_process(process, service.port) if declared else self._start_node_exporter(service.port)
+            )
         return self.now()
 
     def remove_target(self, job: str) -> float:
@@ -394,9 +426,17 @@ class FreshStack:
 
     def restore_target(self, job: str) -> float:
         """Put them back."""
-        if job in self.prepared.jobs and self._prometheus is not None:
+        if job in self.prepared.jobs and self._monitoring is not None and self._monitoring.prometheus:
             self._write_targets(job)
         return self.now()
+
+    def partition(self, alertmanagers: Sequence[str]) -> float:  # noqa: ARG002 the plan knows that they are all
+        """End the relay by which they gossip."""
+        return self._engines.partition()
+
+    def rejoin(self, alertmanagers: Sequence[str]) -> float:  # noqa: ARG002 they are all
+        """Start the relay again."""
+        return self._engines.rejoin()
 
     def start_load(self, part: str, load: Load) -> float:
         """Start a profile; return when it sent its first request."""

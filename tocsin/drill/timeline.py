@@ -278,6 +278,11 @@ def told_of(evidence: Evidence, instance: AlertInstance, status: str) -> list[tu
     ]
 
 
+def is_told(alert: Mapping[str, object], instance: AlertInstance) -> bool:
+    """Tell whether an alert of a notification is this one, whatever labels it was sent with besides."""
+    return _same(alert.get("labels"), instance.labels)
+
+
 def _same(told: object, labels: Mapping[str, str]) -> bool:
     return isinstance(told, dict) and all(told.get(k) == v for k, v in labels.items())
 
@@ -355,6 +360,7 @@ def _told_all(
             first.setdefault(notification.receiver, notification.time)
     if not expected.receivers:
         return min(first.values(), default=None)
-    told = [first.get(receiver) for receiver in expected.receivers]
+    silent = expected.resolution_not_sent if status == "resolved" else ()
+    told = [first.get(receiver) for receiver in expected.receivers if receiver not in silent]
     known = [t for t in told if t is not None]
-    return max(known) if len(known) == len(told) else None
+    return max(known, default=None) if len(known) == len(told) else None

@@ -1,9 +1,9 @@
-"""An Alertmanager: its API, and one of our own on a free port, alone in its cluster, with a log that tells all."""
+"""An Alertmanager: its API, and one of our own on a free port, alone or in a cluster, with a log that tells all."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -45,6 +45,20 @@ class AlertmanagerApi(HttpApi):
         """Return its status: config.original, versionInfo, uptime."""
         return dict(self.json("/api/v2/status"))
 
+    def members(self) -> list[str]:
+        """Return the addresses of the members of its cluster that it believes alive, its own too; none if alone."""
+        return [str(peer["address"]) for peer in self.status()["cluster"].get("peers") or ()]
+
+    def address(self) -> str:
+        """Return the address at which it tells its peers that it is; empty if it is alone."""
+        cluster = self.status()["cluster"]
+        own = (str(peer["address"]) for peer in cluster.get("peers") or () if peer["name"] == cluster["name"])
+        return next(own, "")
+
+    def settled(self) -> bool:
+        """Tell whether it has found its cluster, before which it notifies nobody; true of one that is alone."""
+        return self.status()["cluster"]["status"] in ("ready", "disabled")
+
     def receivers(self) -> list[str]:
         """Return the names of its receivers."""
         return [each["name"] for each in self.json("/api/v2/receivers")]
@@ -63,6 +77,30 @@ class AlertmanagerApi(HttpApi):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSettings:
+    """How an Alertmanager finds its peers and is found by them; addresses are host:port."""
+
+    listen: str = "127.0.0.1:0"
+    advertise: str = ""
+    """Where peers are told that it is, if that is not where it listens."""
+    peers: Sequence[str] = ()
+    flags: Mapping[str, str] = field(default_factory=dict)
+    """Times, as cluster.peer-timeout: 250ms."""
+
+    def command(self) -> Iterator[str]:
+        """Yield its options on the command line."""
+        yield f"--cluster.listen-address={self.listen}"
+        if self.advertise:
+            yield f"--cluster.advertise-address={self.advertise}"
+        yield from (f"--cluster.peer={peer}" for peer in self.peers)
+        yield from (f"--{name}={value}" for name, value in self.flags.items())
+
+
+ALONE = ClusterSettings(listen="")
+"""No cluster: even one of its only member settles first, and the first notification would be 9 s late."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertmanagerSettings:
     """What an Alertmanager is started with."""
 
@@ -72,6 +110,7 @@ class AlertmanagerSettings:
     binary: Path | None = None
     """None: where binaries finds it."""
     name: str = "alertmanager"
+    cluster: ClusterSettings = ALONE
     timeout: float = TIMEOUT_SECONDS
     """Of each request to it, in seconds."""
 
@@ -102,8 +141,7 @@ class Alertmanager:
                 f"--config.file={settings.config.absolute()}",
                 f"--storage.path={settings.data.absolute()}",
                 f"--web.listen-address=127.0.0.1:{port}",
-                # a cluster, even of one, settles first: the first notification would be 9 s late
-                "--cluster.listen-address=",
+                *settings.cluster.command(),
                 "--log.level=debug",
                 "--log.format=json",
                 settings.flags,

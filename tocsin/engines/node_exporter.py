@@ -1,4 +1,4 @@
-"""A node exporter of our own, on a free port, with few collectors."""
+"""A node exporter of our own, with few collectors, on a free port unless one is named."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def start_node_exporter(
     collectors: Sequence[str] = COLLECTORS,
     binary: Path | None = None,
     name: str = "node_exporter",
+    port: int = 0,
     seconds: float = 20.0,
     stop: Event | None = None,
 ) -> Service:
@@ -29,7 +30,7 @@ def start_node_exporter(
         name=name,
         argv=command_line(
             binary or find_engine(Engine.NODE_EXPORTER),
-            "--web.listen-address=127.0.0.1:0",
+            f"--web.listen-address=127.0.0.1:{port}",
             "--collector.disable-defaults",
             [f"--collector.{collector}" for collector in collectors],
             "--web.disable-exporter-metrics",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from tocsin.drill.judge import DrillResult
+from tocsin.report.results import left_out
 from tocsin.verdict import RANK, Outcome
 
 WIDTH = 140
@@ -51,7 +52,18 @@ def print_drills(
             console.print(Text(f"{drill.verdict.outcome} {drill.name}", style=STYLES[drill.verdict.outcome]))
             for line in drill.verdict.reason.splitlines():
                 console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+    for said in _notes(shown):
+        console.print(f"note: {said}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"report: {report}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _notes(drills: Sequence[DrillResult]) -> Iterator[str]:
+    """Yield what is to be said of drills although it is no fault of theirs."""
+    for drill in drills:
+        yield from (f"{drill.name}: {said}" for said in dict.fromkeys(e.note for e in drill.expected if e.note))
+    for each in left_out(drills):
+        if each.kind == "relabelling":  # the page lists rules too, whose owners decided on them
+            yield f"{each.name} ({each.file}:{each.line}) was left out: {each.reason}"
 
 
 def _rows(drill: DrillResult) -> Iterable[tuple[str, str, str, str, str]]:

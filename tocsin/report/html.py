@@ -14,9 +14,8 @@ from markupsafe import Markup
 from tocsin import __version__
 from tocsin.case import CaseResult
 from tocsin.drill.judge import DrillResult
-from tocsin.evidence import LeftOut
 from tocsin.report.picture import BANDS, clean
-from tocsin.report.results import Results, as_json
+from tocsin.report.results import Results, as_json, left_out
 from tocsin.report.scene import said_of_stimulus
 from tocsin.report.section import NOTHING, Fact, anchor, in_seconds, outcome_of, said_of_labels, section
 from tocsin.verdict import RANK, Outcome
@@ -29,9 +28,14 @@ LEVELS = ("drilled", "delivered", "simulated", "none")
 
 def write_report(folder: Path, results: Results) -> Path:
     """Write report.html into a run's folder, in one rename, and return where it is."""
+    return write_page(folder, render(folder, results))
+
+
+def write_page(folder: Path, page: str) -> Path:
+    """Write what was rendered into a run's folder, in one rename, and return where it is."""
     path = folder / FILE
     draft = path.with_name(path.name + ".part")
-    draft.write_text(render(folder, results), encoding="utf-8")
+    draft.write_text(page, encoding="utf-8")
     draft.replace(path)
     return path
 
@@ -201,14 +205,14 @@ class _Coverage:
         """Count the alerts by how far they were proven."""
         alerts = as_json(results)["alerts"]
         counts = Counter(alert["level"] for alert in alerts)
-        left_out = {rule.id: rule.reason for rule in _left_out(results.drills)}
+        reasons = {rule.id: rule.reason for rule in left_out(results.drills)}
         unproven = tuple(
             _Unproven(
                 alert=alert["name"],
                 labels=_distinction(alert["id"], alert["group"]),
                 group=alert["group"],
                 place=f"{alert['file']}:{alert['line']}",
-                why=_why(alert["id"], results.drills, left_out),
+                why=_why(alert["id"], results.drills, reasons),
             )
             for alert in alerts
             if alert["level"] == "none"
@@ -222,9 +226,9 @@ def _distinction(alert: str, group: str) -> str:
     return alert.rpartition(f"::{group}")[2].strip("{}")
 
 
-def _why(alert: str, drills: Iterable[DrillResult], left_out: Mapping[str, str]) -> str:
-    if alert in left_out:
-        return f"left out of drills: {left_out[alert]}"
+def _why(alert: str, drills: Iterable[DrillResult], reasons: Mapping[str, str]) -> str:
+    if alert in reasons:
+        return f"left out of drills: {reasons[alert]}"
     subjects = [(d, e) for d in drills for e in d.expected if e.rule is not None and e.rule.id == alert]
     told = sorted({d.name for d, e in subjects if e.expected.outcome == "notified"})
     if told:
@@ -232,11 +236,6 @@ def _why(alert: str, drills: Iterable[DrillResult], left_out: Mapping[str, str])
     if subjects:
         return f"only ever expected to be {subjects[0][1].expected.outcome} ({subjects[0][0].name})"
     return "no drill of this run expects it"
-
-
-def _left_out(drills: Iterable[DrillResult]) -> list[LeftOut]:
-    found = {rule.id: rule for d in drills if d.evidence.manifest for rule in d.evidence.manifest.left_out}
-    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)

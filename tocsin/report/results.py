@@ -12,7 +12,7 @@ from typing import Any
 from tocsin import __version__
 from tocsin.case import CaseResult
 from tocsin.drill.judge import DrillResult, ExpectedResult, Undeclared
-from tocsin.evidence import Manifest, write_json
+from tocsin.evidence import LeftOut, Manifest, write_json
 from tocsin.verdict import Outcome
 
 FILE = "results.json"
@@ -68,7 +68,19 @@ def as_json(results: Results) -> dict[str, Any]:
         "alerts": list(_alerts(results.alerts, results.drills)),
         "drills": [_drill(drill) for drill in results.drills],
         "resources": dict(results.resources),
+        "left_out": [_left_out(each) for each in left_out(results.drills)],
     }
+
+
+def left_out(drills: Iterable[DrillResult]) -> list[LeftOut]:
+    """Return the rules that were not loaded in some drill, and the relabelling that was not applied, each once."""
+    found = {each.id: each for d in drills if d.evidence.manifest for each in d.evidence.manifest.left_out}
+    return list(found.values())
+
+
+def _left_out(each: LeftOut) -> dict[str, Any]:
+    known = {"id": each.id, "kind": each.kind, "name": each.name}
+    return {**known, "file": each.file, "line": each.line, "reason": each.reason}
 
 
 def _case(case: CaseResult) -> dict[str, Any]:
@@ -136,6 +148,7 @@ def _expected(result: ExpectedResult) -> dict[str, Any]:
         "budget": {name: round(seconds, 3) for name, seconds in result.budget.items()},
         "verdict": str(result.verdict.outcome),
         "reason": result.verdict.reason,
+        "note": result.note,
     }
 
 

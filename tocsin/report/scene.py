@@ -194,7 +194,8 @@ def said_of_stimulus(stimulus: Mapping[str, Any]) -> str:
     said = []
     for kind, argument in stimulus.items():
         if not isinstance(argument, Mapping):
-            said.append(f"{kind.replace('_', ' ')} {argument}")
+            listed = " and ".join(map(str, argument)) if isinstance(argument, (list, tuple)) else argument
+            said.append(f"{kind.replace('_', ' ')} {listed}")
             continue
         known = dict(argument)
         head = f"{kind} {known.pop('profile', '')}".strip()

@@ -132,7 +132,7 @@ def section(folder: Path, number: int, drill: DrillResult, *, calm: bool) -> Sec
         open=calm or not drill.verdict.passed,
         reasons=tuple(drill.verdict.reason.splitlines()),
         stimulus=said_of_stimulus(manifest.stimulus) if manifest else "not known",
-        facts=tuple(_drill_facts(manifest)) if manifest else (),
+        facts=(*_drill_facts(manifest), *_notes(drill)) if manifest else (),
         figures=figures,
         no_figure="" if figures else _why_no_figure(drill),
         alerts=tuple(_alert(drill, expected, manifest) for expected in drill.expected) if manifest else (),
@@ -158,10 +158,19 @@ def _drill_facts(manifest: Manifest) -> Iterator[Fact]:
         yield Fact("Injected", f"{moments.injected:.2f} s into the run")
     if moments.injected is not None and moments.recovered is not None:
         yield Fact("Lasted", in_seconds(moments.recovered - moments.injected))
+    if manifest.disturbance is not None:
+        what = {name: done for name, done in manifest.disturbance.items() if name != "when"}
+        when = "never" if moments.disturbed is None else f"{moments.disturbed:.2f} s into the run"
+        yield Fact("Disturbed", f"{said_of_stimulus(what)}, {when}")
     if moments.ended is not None:
         yield Fact("Whole drill", in_seconds(moments.ended - moments.started))
     yield Fact("Scraped, evaluated", f"every {manifest.scrape_seconds:g} s, {manifest.evaluation_seconds:g} s")
     yield Fact("Declared at", f"{manifest.file}:{manifest.line}")
+
+
+def _notes(drill: DrillResult) -> Iterator[Fact]:
+    """Yield what is to be said of a drill although it is no fault."""
+    yield from (Fact("Note", note) for note in dict.fromkeys(e.note for e in drill.expected if e.note))
 
 
 def _alert(drill: DrillResult, result: ExpectedResult, manifest: Manifest) -> _Alert:
@@ -239,13 +248,18 @@ def _stages(result: ExpectedResult, manifest: Manifest) -> Iterator[_Stage]:
         total = sum(budget.terms.values()) if budget and budget.terms else None
         yield _Stage(
             name=name.replace("_", " "),
-            at=_at(stages, name),
+            at="not sent, as expected" if name == "resolution_notified" and _silent(result) else _at(stages, name),
             took=NOTHING if took is None else f"{took:.3f} s since {SINCE[name]}",
             budget=NOTHING if total is None else f"{total:.3f} s",
             terms=_terms(budget, manifest.factor),
             missing=getattr(stages, name) is None,
             late=took is not None and total is not None and took > total + ROUNDING,
         )
+
+
+def _silent(result: ExpectedResult) -> bool:
+    """Tell whether nobody was to be told of the end, and nobody was."""
+    return result.expected.ends_in_silence and result.verdict.passed
 
 
 def _at(stages: Stages, name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -15,7 +15,7 @@ class World(Protocol):
     """All that a stimulus can do to a running system. Moments are Unix time, in seconds."""
 
     def kill(self, process: str) -> float:
-        """Kill a process of the system (SIGKILL) and return when it was gone."""
+        """Kill a process of the system, or a replica of an engine (SIGKILL), and return when it was gone."""
 
     def revive(self, process: str) -> float:
         """Start a killed process again at its old address; return when it was ready. Harmless if it runs."""
@@ -25,6 +25,12 @@ class World(Protocol):
 
     def restore_target(self, job: str) -> float:
         """Put a scrape job's targets back; return when that was done. Harmless if they are there."""
+
+    def partition(self, alertmanagers: Sequence[str]) -> float:
+        """Cut Alertmanagers off from each other; return when that was done, once none of them sees another."""
+
+    def rejoin(self, alertmanagers: Sequence[str]) -> float:
+        """Let them hear each other again; return when that was done, once they do. Harmless if they can."""
 
     def start_load(self, part: str, load: Load) -> float:
         """Start a Locust profile as the named part of the drill; return when it sent its first request."""

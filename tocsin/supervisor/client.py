@@ -72,9 +72,16 @@ class Supervisor:
     """
 
     def __init__(
-        self, run_id: str, log_directory: Path, on_event: Callable[[ProcessEvent], None] | None = None
+        self,
+        run_id: str,
+        log_directory: Path,
+        on_event: Callable[[ProcessEvent], None] | None = None,
+        *,
+        scratch: Path | None = None,
     ) -> None:
         self.run_id = run_id
+        self.scratch = scratch.absolute() if scratch is not None else None
+        """A folder that the supervisor process removes if this process ends without having done so."""
         self.marker = f"{run_id}.{secrets.token_hex(6)}"
         """Value of TOCSIN_RUN in the environment of every child; of this supervisor alone."""
         self.log_directory = log_directory.absolute()
@@ -93,7 +100,7 @@ class Supervisor:
         self.log_directory.mkdir(parents=True, exist_ok=True)
         with (self.log_directory / "supervisor.log").open("ab") as log:
             self._popen = subprocess.Popen(
-                [sys.executable, "-I", "-S", reaper.__file__, str(os.getpid()), self.marker],
+                [sys.executable, "-I", "-S", reaper.__file__, str(os.getpid()), self.marker, *self._scratch],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -112,6 +119,10 @@ class Supervisor:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def _scratch(self) -> list[str]:
+        return [] if self.scratch is None else [str(self.scratch)]
 
     @property
     def alive(self) -> bool:

@@ -1,13 +1,14 @@
 """The supervisor process: starts every child, reports its exit, and ends the whole tree when the harness is gone.
 
-It is run as a script with an interpreter that loads nothing else (`python -I -S reaper.py HARNESS_PID MARKER`), so
-it imports only small parts of the standard library, and nothing of this package. It is a child subreaper (prctl(2)):
-what a child leaves behind is adopted by this process, never by init, so "no children left" (ECHILD of wait4(2))
-means that the whole tree is gone.
+It is run as a script with an interpreter that loads nothing else (`python -I -S reaper.py HARNESS_PID MARKER
+[SCRATCH]`), so it imports only small parts of the standard library, and nothing of this package. It is a child
+subreaper (prctl(2)): what a child leaves behind is adopted by this process, never by init, so "no children left"
+(ECHILD of wait4(2)) means that the whole tree is gone.
 
 Commands come as JSON lines on stdin, events leave as JSON lines on stdout. When stdin closes, when the harness
 process ends (its pidfd says so, even while a forked copy of it holds the pipe open), or on SIGTERM, SIGINT or SIGHUP,
-the tree is ended: SIGTERM, a grace, SIGKILL until nothing is left.
+the tree is ended: SIGTERM, a grace, SIGKILL until nothing is left. After that the harness's scratch folder (SCRATCH) is
+removed, unless the harness is there to do so itself.
 """
 
 from __future__ import annotations
@@ -382,13 +383,24 @@ class Reaper:
                 pause = min(pause * 2, _LONGEST_POLL_SECONDS)
 
 
+def discard(folder: str) -> None:
+    """Remove a folder that nobody else can remove any more; a link in its place is left alone."""
+    import shutil  # noqa: PLC0415 - it takes a while to load, and is needed by whom the harness left alone
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def main() -> None:
     """Run the supervisor process."""
-    reaper = Reaper(int(sys.argv[1]), sys.argv[2])
+    harness, scratch = int(sys.argv[1]), sys.argv[3:]
+    reaper = Reaper(harness, sys.argv[2])
     try:
         reaper.serve()
     finally:
         reaper.end_tree()
+        if os.getppid() != harness:
+            for folder in scratch:
+                discard(folder)
 
 
 if __name__ == "__main__":
