@@ -61,7 +61,7 @@ def test_a_load_drill_passes_and_passes_again(up: Staged, tmp_path: Path) -> Non
         assert done.returncode == 0, done.stdout + done.stderr
         (expected,) = results_of(tmp_path)["expected"]
         assert [name for name, at in expected["stages"].items() if not isinstance(at, float)] == []
-        assert expected["alert_id"] == "HighErrorRate@monitoring/alert_rules.yml::dharmamind-service"
+        assert expected["alert_id"] == "HighErrorRate@monitoring/alert_rules.yml::dharmamind-errors"
         assert expected["receivers"] == ["errors"]
 
     assert "group_interval, of a group that was there" in expected["budget"]
