@@ -1,7 +1,8 @@
 """The reference system's docker-compose: what its files promise, and the variant without a registry, run for real.
 
 The second half needs a Docker engine: one that answers, or a `dockerd` that root can start here (with a data folder of
-its own, and without touching the machine's firewall). It builds images from Debian's archive, about 3 minutes.
+its own, and without touching the machine's firewall). It builds images from Debian's archive and rings at production's
+pace: a quarter of an hour.
 """
 
 from __future__ import annotations
