@@ -471,6 +471,27 @@ def test_budgets_before_and_after_the_notice_are_the_judges_too(tmp_path: Path, 
     assert any(row.startswith(stage) and f", late{said[0][1]}{said[0][2]}" in row for row in rows), rows
 
 
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ({"when": "before", "kill": "prometheus-2"}, "; before, kill prometheus-2"),
+        ({"when": "firing", "partition": ["a-1", "a-2"], "kill": None}, "; once firing, partition a-1 and a-2"),
+        (None, "10 users"),
+    ],
+)
+def test_what_the_monitoring_suffered_besides_is_in_the_table(
+    tmp_path: Path, declared: dict[str, Any] | None, said: str
+) -> None:
+    """The table of verdicts says all that was done, not the stimulus alone."""
+    result = Drill("lost", manifest={"disturbance": declared}).write(tmp_path / "evidence")
+    rows = [
+        ["".join(cell.itertext()) for cell in row]
+        for row in document(render(tmp_path, results_of([result]))).iter("tr")
+    ]
+    (told,) = (row[1] for row in rows if row[0].strip() == "lost")
+    assert told.strip().endswith(said)
+
+
 HOSTILE = [
     "<script>alert(1)</script>",
     '"><img src="x" onerror="alert(1)">',

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from tocsin import __version__
 from tocsin.case import CaseResult
 from tocsin.drill.judge import DrillResult
+from tocsin.evidence import Manifest
 from tocsin.report.picture import BANDS, clean
 from tocsin.report.results import Results, as_json, left_out
 from tocsin.report.scene import said_of_stimulus
@@ -135,9 +136,19 @@ class _Row:
     """Of the alert; of the drill, where it has no verdict on alerts."""
 
 
+def _all_done(manifest: Manifest) -> str:
+    """Return the stimulus, and what the monitoring suffered besides."""
+    said = said_of_stimulus(manifest.stimulus)
+    if manifest.disturbance is None:
+        return said
+    what = {name: done for name, done in manifest.disturbance.items() if name != "when" and done is not None}
+    when = "before" if manifest.disturbance.get("when") == "before" else "once firing"
+    return f"{said}; {when}, {said_of_stimulus(what)}"
+
+
 def _summary(drill: DrillResult) -> Iterator[_Row]:
     manifest = drill.evidence.manifest
-    stimulus = said_of_stimulus(manifest.stimulus) if manifest else "not known"
+    stimulus = _all_done(manifest) if manifest else "not known"
     for i, expected in enumerate(drill.expected):
         notified = expected.expected.outcome == "notified"
         budget = sum(expected.budget.values()) if expected.budget and notified else None
