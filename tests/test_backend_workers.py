@@ -198,7 +198,7 @@ def test_every_worker_says_how_it_does(pod: Service) -> None:
     for _ in range(5):
         ask(pod, "GET", "/api/meditations", headers={"X-Drill-Fault": "error"})
     level = 'dharmamind_performance_level{signal="error_rate"}'
-    wait_until(lambda: written_level(pod) == 4.0, seconds=5, what="it is known without anybody having asked")
+    wait_until(lambda: written_level(pod) == 4.0, seconds=30, what="it is known without anybody having asked")
     assert {scrape(pod)[level] for _ in range(8)} == {4.0}
     for worker in workers(pod):
         worker.kill()

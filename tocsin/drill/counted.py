@@ -30,9 +30,10 @@ def told_apart(routing: Routing) -> dict[str, Integration]:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """The counters and the groups of alerts at one moment."""
+    """The counters and the groups of alerts, as they were told between two moments."""
 
-    time: float
+    began: float
+    ended: float
     counts: Mapping[str, float]
     groups: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]
     """By receiver, the groups of alerts that are neither inhibited nor silenced."""
@@ -63,6 +64,7 @@ class CountedNotifications:
         return list(self._found)
 
     def _now(self) -> _Look:
+        began = self.clock()
         counts: Counter[str] = Counter()
         for labels, value in samples_of(self.api.metrics()):
             if labels["__name__"] == COUNTER:
@@ -72,7 +74,7 @@ class CountedNotifications:
             active = [a for a in group["alerts"] if a["status"]["state"] == "active"]
             if active:
                 groups.setdefault(group["receiver"]["name"], []).append(active)
-        return _Look(self.clock(), dict(counts), groups)
+        return _Look(began, self.clock(), dict(counts), groups)
 
     def _take(self, receiver: str, integration: Integration, last: _Look, now: _Look) -> None:
         """Make of an increment between two looks what it tells: of what fires now, and of what is over."""
@@ -86,9 +88,9 @@ class CountedNotifications:
         begun = {each: alert for each, alert in firing.items() if each not in known}
         # The increment lies between the looks. Each moment is the end that the budget cannot be missed by.
         if begun:
-            self._tell(receiver, integration, last.time, "firing", begun.values())
+            self._tell(receiver, integration, last.began, "firing", begun.values())
         if over and integration.send_resolved:
-            self._tell(receiver, integration, now.time, "resolved", over.values())
+            self._tell(receiver, integration, now.ended, "resolved", over.values())
         self._firing[receiver] = firing
 
     def _tell(
