@@ -16,7 +16,7 @@ from tocsin.drill.planning import PlannedDrill, plan_drills
 from tocsin.drill.runs import has_begun, run_folder
 from tocsin.report.console import print_drills, run_console
 from tocsin.runner import RunRequest, cases_of_run, conclude_run, judge_run, perform_run, print_plan
-from tocsin.source import Place, nearest
+from tocsin.source import Place, offered
 from tocsin.supervisor import Trouble
 from tocsin.system import BadSystem, Problem, System, load_system
 from tocsin.up import PORT_BASE, UpRequest, stay_up
@@ -102,9 +102,8 @@ def _chosen(system: System, plans: tuple[PlannedDrill, ...], names: Sequence[str
     known = {plan.name: plan for plan in plans}
     for name in names:
         if name not in known:
-            meant = nearest(name, known)
-            said = f"; did you mean {' or '.join(meant)}?" if meant else f"; there are {', '.join(known) or 'none'}"
-            raise BadSystem((Problem(system.place("drills"), f"there is no drill {name!r}{said}"),))
+            said = f"there is no drill {name!r}; {offered(name, known)}"
+            raise BadSystem((Problem(system.place("drills"), said),))
     chosen = tuple(known[name] for name in names) if names else plans
     if not chosen:
         raise BadSystem((Problem(system.place("drills"), "the system declares no drills: there is nothing to do"),))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -201,6 +201,12 @@ def _core_scalar(node: yaml.ScalarNode) -> Any:
 def nearest(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:
     """Return the known names most like `name`, for a message that offers them."""
     return get_close_matches(name, sorted(set(known)), n=most, cutoff=0.5)
+
+
+def offered(name: str, known: Collection[str]) -> str:
+    """Return what may have been meant by a name that is not known, else all that are, in their order."""
+    meant = nearest(name, known)
+    return f"did you mean {' or '.join(meant)}?" if meant else f"there are {', '.join(known) or 'none'}"
 
 
 def excerpt(text: str, place: Place, message: str, *, width: int = 1) -> Iterator[str]:

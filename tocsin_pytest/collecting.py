@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,10 @@ import pytest
 from tocsin.plan import drill_key
 from tocsin.runner import RunRequest
 from tocsin.system import Kind
-from tocsin_pytest.session import SESSION, SUITES
+from tocsin_pytest.session import DRILL_MARKERS, SESSION, SUITES
 
-ONLY_WHEN_NAMED = frozenset({"pipeline", "load", "faults", "security"})
-WAIVERS = re.compile(r"test_(?P<marker>load|faults|security)_waivers\.py")
+ONLY_WHEN_NAMED = frozenset({"pipeline", *DRILL_MARKERS})
+WAIVERS = re.compile(rf"test_(?P<marker>{'|'.join(DRILL_MARKERS)})_waivers\.py")
 """The module that asks whether the waivers of a marker's drills are needed."""
 
 
@@ -31,13 +32,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Turn what an argument names (`load_drill`, `artefact_case`, ...) into the cases that the system has."""
     session = metafunc.config.stash.get(SESSION, None)
-    cases: dict[str, Callable[[RunRequest], Iterator[object]]] = {
-        "load_drill": lambda s: _drills(s, "load"),
-        "faults_drill": lambda s: _drills(s, "faults"),
-        "security_drill": lambda s: _drills(s, "security"),
-        "load_waiver": lambda s: iter(_waived_drills(s, "load")),
-        "faults_waiver": lambda s: iter(_waived_drills(s, "faults")),
-        "security_waiver": lambda s: iter(_waived_drills(s, "security")),
+    cases: dict[str, Callable[[RunRequest], Iterable[object]]] = {
+        **{f"{marker}_drill": partial(_drills, marker=marker) for marker in DRILL_MARKERS},
+        **{f"{marker}_waiver": partial(_waived_drills, marker=marker) for marker in DRILL_MARKERS},
         "artefact_case": lambda _: _artefacts(),
         "waiver_case": _waivers,
     }

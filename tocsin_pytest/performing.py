@@ -17,10 +17,10 @@ from tocsin.runner import RunRequest, perform_run, print_plan
 from tocsin.supervisor import Trouble
 from tocsin.system import BadSystem
 from tocsin_pytest.options import old_evidence
-from tocsin_pytest.session import INTERRUPTED, SESSION
+from tocsin_pytest.session import DRILL_MARKERS, INTERRUPTED, SESSION
 
 PERFORMED = pytest.StashKey[bool]()
-ITEM = re.compile(r"(?:^|/)test_(?:load|faults|security)(?:_waivers)?\.py::test_\w+\[(?P<drill>.+)\]$")
+ITEM = re.compile(rf"(?:^|/)test_(?:{'|'.join(DRILL_MARKERS)})(?:_waivers)?\.py::test_\w+\[(?P<drill>.+)\]$")
 """The id of an item that needs a drill; what comes before the file depends on where pytest was begun."""
 
 

@@ -10,6 +10,8 @@ from tocsin.plan import read
 from tocsin.runner import RunRequest
 
 SUITES = Path(suites.__file__).resolve().parent
+DRILL_MARKERS = ("load", "faults", "security")
+"""The markers whose items judge drills; each has a suite `test_MARKER.py`, and one of its waivers."""
 SESSION = pytest.StashKey[RunRequest]()
 """The system under test, and the run that this session is.
 

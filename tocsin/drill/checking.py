@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from tocsin.artefacts.rules import read_groups
 from tocsin.drill.admission import refusals
-from tocsin.drill.planning import PlannedDrill, loads_at
+from tocsin.drill.planning import PlannedDrill, loads_at, receivers_at
 from tocsin.drill.preparation import Sources, read_sources
 from tocsin.drill.profiles import profile_path
-from tocsin.source import nearest
+from tocsin.source import offered
 from tocsin.system import Allowed, BadSystem, Problem, System
 
 
@@ -73,14 +73,10 @@ def _alerts(sources: Sources) -> Iterator[str]:
 def _unknown_receivers(system: System, plans: Iterable[PlannedDrill], known: Iterable[str]) -> Iterator[Problem]:
     names = sorted(known)
     for plan in plans:
-        for i, expected in enumerate(plan.drill.expect):
-            for j, receiver in enumerate(expected.receivers):
-                if receiver not in names:
-                    place = system.place("drills", plan.name, "expect", i, "receivers", j)
-                    said = (
-                        f"drill {plan.name} expects receiver {receiver!r} to be told, which Alertmanager does not have"
-                    )
-                    yield Problem(place, f"{said}; {offered(receiver, names)}")
+        for route, receiver in receivers_at(plan.drill):
+            if receiver not in names:
+                said = f"drill {plan.name} expects receiver {receiver!r} to be told, which Alertmanager does not have"
+                yield Problem(system.place("drills", plan.name, *route), f"{said}; {offered(receiver, names)}")
 
 
 def _unknown_allowed(system: System, plans: Sequence[PlannedDrill], alerts: Iterable[str]) -> Iterator[Problem]:
@@ -124,9 +120,3 @@ def _without_rule(system: System, plans: Iterable[PlannedDrill], alerts: Iterabl
                 place = system.place("drills", plan.name, "expect", i, "alert")
                 said = f"drill {plan.name} expects {expected.alert}, and no rule has that name"
                 yield Problem(place, f"{said}; was it renamed? {offered(expected.alert, names)}")
-
-
-def offered(name: str, known: Sequence[str]) -> str:
-    """Return what may have been meant by a name that does not exist."""
-    meant = nearest(name, known)
-    return f"did you mean {' or '.join(meant)}?" if meant else f"there are {', '.join(known) or 'none'}"

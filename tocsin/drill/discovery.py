@@ -16,14 +16,14 @@ from tocsin.artefacts.rules import Rule, case_ids, read_groups
 from tocsin.artefacts.scrape import Scraping, read_scraping
 from tocsin.compression.written import yaml_text
 from tocsin.drill.admission import not_allowed
-from tocsin.drill.planning import PlannedDrill
+from tocsin.drill.planning import PlannedDrill, receivers_at
 from tocsin.durations import format_duration
 from tocsin.engines.alertmanager import AlertmanagerApi
 from tocsin.engines.prometheus_api import PrometheusApi
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.evidence import LeftOut, RuleFacts, Selected, Target
 from tocsin.promql import Expr, PromQLError, longest_window, parse, recording_delay, selectors
-from tocsin.source import Document, Place, Unreadable, nearest, read_document, read_text
+from tocsin.source import Document, Place, Unreadable, offered, read_document, read_text
 from tocsin.system import BadSystem, Endpoint, Environment, Kind, Problem, System
 
 DISCOVERY = "discovery.json"
@@ -213,15 +213,12 @@ def _unknown_receivers(system: System, found: Discovery, plans: Iterable[Planned
     """Yield the expected receivers that the running Alertmanager does not have."""
     if found.routing is None:
         return
-    known = found.routing.receivers
+    known = sorted(found.routing.receivers)
     for plan in plans:
-        for i, expected in enumerate(plan.drill.expect):
-            for j, receiver in enumerate(expected.receivers):
-                if receiver not in known:
-                    meant = nearest(receiver, known)
-                    cure = f"did you mean {' or '.join(meant)}?" if meant else f"there are {', '.join(sorted(known))}"
-                    said = f"drill {plan.name} expects {receiver!r} to be told, and no such receiver runs"
-                    yield Problem(system.place("drills", plan.name, "expect", i, "receivers", j), f"{said}; {cure}")
+        for route, receiver in receivers_at(plan.drill):
+            if receiver not in known:
+                said = f"drill {plan.name} expects {receiver!r} to be told, and no such receiver runs"
+                yield Problem(system.place("drills", plan.name, *route), f"{said}; {offered(receiver, known)}")
 
 
 def _unread(found: Discovery, plans: Iterable[PlannedDrill]) -> Iterator[Problem]:

@@ -138,6 +138,13 @@ def loads_at(drill: Drill, what: Stimulus) -> Iterator[tuple[Route, Load]]:
         yield ("background",), drill.background
 
 
+def receivers_at(drill: Drill) -> Iterator[tuple[Route, str]]:
+    """Yield the receivers that a drill expects to be told, each with where it stands in the drill."""
+    for i, expected in enumerate(drill.expect):
+        for j, receiver in enumerate(expected.receivers):
+            yield ("expect", i, "receivers", j), receiver
+
+
 def in_order(plans: Iterable[PlannedDrill], seconds: Callable[[PlannedDrill], float]) -> list[PlannedDrill]:
     """Return drills in the order that ends soonest: the longest first, those that want to be alone last."""
     return sorted(plans, key=lambda plan: (plan.exclusive, -seconds(plan), plan.name))

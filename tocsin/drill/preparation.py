@@ -21,7 +21,7 @@ from tocsin.drill.rewriting import RuleRewriter
 from tocsin.drill.site import Facts
 from tocsin.engines.binaries import Engine, find_engines, version
 from tocsin.evidence import LeftOut, RuleFacts, Target
-from tocsin.source import Document, Place, Unreadable, nearest
+from tocsin.source import Document, Place, Unreadable, offered
 from tocsin.system import BadSystem, Environment, Kind, Problem, System
 
 
@@ -268,16 +268,10 @@ def _lost_routes(routing: Routing) -> Iterator[Problem]:
     """Yield the routes that lead to no receiver: Alertmanager does not start with them."""
     for route in _all_routes(routing.root):
         if route.receiver not in routing.receivers:
-            meant = nearest(route.receiver, routing.receivers)
-            cure = (
-                f"did you mean {' or '.join(meant)}?"
-                if meant
-                else f"there are {', '.join(routing.receivers) or 'none'}"
-            )
             said = (
                 f"sends to receiver {route.receiver!r}, which does not exist" if route.receiver else "names no receiver"
             )
-            yield Problem(route.place, f"this route {said}; {cure}")
+            yield Problem(route.place, f"this route {said}; {offered(route.receiver, routing.receivers)}")
 
 
 def _receiver_places(routing: Routing) -> Iterator[tuple[str, str]]:

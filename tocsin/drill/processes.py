@@ -6,11 +6,11 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tocsin.artefacts.scrape import Scraping
-from tocsin.source import Place, nearest
+from tocsin.source import Place, offered
 from tocsin.system import Environment, Problem, Process, System
 
 _ADDRESS = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\.(?:url|port)\}")
@@ -104,10 +104,10 @@ class Processes:
             yield job, engine, self.place("exporters", job)
 
     def _unknown_jobs(self, scraping: Scraping) -> Iterator[Problem]:
-        known = [job.name for job in scraping.jobs]
+        known = sorted(job.name for job in scraping.jobs)
         for job, target, place in self._claims():
             if job not in known:
-                said = f"there is no scrape job {job!r} of which {target} could be a target; {_offered(job, known)}"
+                said = f"there is no scrape job {job!r} of which {target} could be a target; {offered(job, known)}"
                 cure = "name its jobs (`jobs: [NAME]`), or none (`jobs: []`)" if job == target else ""
                 yield Problem(place, "; ".join(filter(None, [said, cure])))
 
@@ -121,7 +121,7 @@ class Processes:
         for other in sorted(text.needs):
             if other not in known:
                 said = f"process {name} asks for the address of {other!r}, which is no process of this environment"
-                yield Problem(text.place, f"{said}; {_offered(other, known)}")
+                yield Problem(text.place, f"{said}; {offered(other, sorted(known))}")
             elif not _FILLED_IN.fullmatch(other):
                 yield Problem(text.place, f"process {name} asks for the address of {other!r}: write it in lower case")
         for other, part in sorted(set(_OTHER_PART.findall(text.text))):
@@ -151,10 +151,3 @@ class Processes:
 
 def _with_python(text: str) -> str:
     return text.replace("{python}", sys.executable)
-
-
-def _offered(name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    if meant := nearest(name, names):
-        return f"did you mean {' or '.join(meant)}?"
-    return f"there are {', '.join(names) or 'none'}"
