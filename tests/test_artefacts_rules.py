@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tocsin.artefacts.files import read_artefacts
-from tocsin.artefacts.rules import case_ids, place_within, read_groups
+from tocsin.artefacts.rules import case_ids, read_groups
 from tocsin.compression.written import yaml_text
-from tocsin.source import Place, read_document
+from tocsin.source import Place, place_within, read_document
 from tocsin.system import load_system
 
 NAMES = st.sampled_from(("A", "B", 'A@rules.yml::g{x="1"}', "A#2"))

@@ -33,6 +33,7 @@ SECTIONS: dict[str, type[Declared]] = {
     "Decisions": system.Decision,
     "Series": system.ProofSeries,
     "One series": system.PromtoolSeries,
+    "Static checks": system.Static,
     "Waivers": system.Waiver,
 }
 

@@ -25,6 +25,14 @@ class Finding:
     place: Place
     message: str
     severity: Severity = Severity.ERROR
+    width: int = 1
+    """How many characters from the place on are meant."""
+    why: str = ""
+    """What follows from it."""
+    fix: str = ""
+    """How to mend it."""
+    related: tuple[Place, ...] = ()
+    """Where else to look: the other side of a disagreement."""
 
     @property
     def key(self) -> str:

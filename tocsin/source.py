@@ -48,6 +48,10 @@ class Document:
     places: Mapping[Route, Place] = field(repr=False)
     keys: Mapping[Route, Place] = field(repr=False)
     """The place of the key (not the value) of each mapping entry."""
+    written: Mapping[Route, str] = field(default_factory=dict, repr=False)
+    """The text of each scalar that is no text (`0.50`, `1`, `~`), as it was written."""
+    repeated: tuple[tuple[Route, Place], ...] = field(default=(), repr=False)
+    """Keys that stand twice in one mapping, where that was not refused: the route and the place of the second."""
 
     def place(self, *route: str | int) -> Place:
         """Return the place of the value at `route`, or of its nearest ancestor that exists."""
@@ -77,12 +81,12 @@ def read_text(path: Path, file: str) -> str:
         raise Unreadable(Place(file), f"cannot be read: {error.strerror}") from error
 
 
-def read_documents(text: str, file: str, *, raw: bool = False) -> tuple[Document, ...]:
+def read_documents(text: str, file: str, *, raw: bool = False, repeats: bool = False) -> tuple[Document, ...]:
     """Read every document of a YAML (or JSON) text.
 
     Scalars follow YAML 1.2's core schema (so `on` is a string and `1:30` is not 90); with `raw`, every scalar
-    stays the string that was written. Duplicate keys are refused, as Prometheus and Kubernetes refuse them.
-    Raises Unreadable with the place.
+    stays the string that was written. Duplicate keys are refused, as Prometheus and Kubernetes refuse them; with
+    `repeats` they are told in the document, whose value is then the last. Raises Unreadable with the place.
     """
     try:
         nodes = list(yaml.compose_all(text, Loader=yaml.CSafeLoader))
@@ -97,7 +101,8 @@ def read_documents(text: str, file: str, *, raw: bool = False) -> tuple[Document
     except RecursionError as error:
         raise Unreadable(Place(file), "is nested too deeply to be read") from error
     most = len(text) + MOST_ALIASED  # without aliases, no value is shorter than a character
-    return tuple(_document(node, file, raw=raw, most=most) for node in nodes if node is not None)
+    walks = (_Walk(file, raw, most, repeats) for _ in nodes)
+    return tuple(_document(node, walk) for node, walk in zip(nodes, walks, strict=True) if node is not None)
 
 
 def read_document(text: str, file: str, *, raw: bool = False) -> Document:
@@ -108,22 +113,24 @@ def read_document(text: str, file: str, *, raw: bool = False) -> Document:
     return documents[0]
 
 
-def _document(node: yaml.Node, file: str, *, raw: bool, most: int) -> Document:
-    walk = _Walk(file, raw, most)
+def _document(node: yaml.Node, walk: _Walk) -> Document:
     try:
         value = walk.value(node, ())
     except RecursionError as error:
-        raise Unreadable(Place(file), "is nested too deeply to be read") from error
-    return Document(file, value, walk.places, walk.keys)
+        raise Unreadable(Place(walk.file), "is nested too deeply to be read") from error
+    return Document(walk.file, value, walk.places, walk.keys, walk.written, tuple(walk.repeated))
 
 
 class _Walk:
-    def __init__(self, file: str, raw: bool, most: int) -> None:
+    def __init__(self, file: str, raw: bool, most: int, repeats: bool) -> None:
         self.file = file
         self.raw = raw
         self.most = most
+        self.repeats = repeats
         self.places: dict[Route, Place] = {}
         self.keys: dict[Route, Place] = {}
+        self.written: dict[Route, str] = {}
+        self.repeated: list[tuple[Route, Place]] = []
         self.inside: set[int] = set()
 
     def place(self, node: yaml.Node) -> Place:
@@ -135,7 +142,7 @@ class _Walk:
         if len(self.places) > self.most:
             raise Unreadable(self.place(node), f"expands to more than {self.most} values; its aliases multiply")
         if isinstance(node, yaml.ScalarNode):
-            return node.value if self.raw else _core_scalar(node)
+            return self.scalar(node, route)
         if id(node) in self.inside:
             raise Unreadable(self.place(node), "contains itself through an alias")
         self.inside.add(id(node))
@@ -147,6 +154,13 @@ class _Walk:
         finally:
             self.inside.discard(id(node))
 
+    def scalar(self, node: yaml.ScalarNode, route: Route) -> Any:
+        text = node.value
+        value = text if self.raw else _core_scalar(node)
+        if value is not text:
+            self.written[route] = text
+        return value
+
     def mapping(self, node: yaml.MappingNode, route: Route) -> dict[str, Any]:
         found: dict[str, Any] = {}
         merged: list[yaml.Node] = []
@@ -157,7 +171,9 @@ class _Walk:
                 merged.extend(value.value if isinstance(value, yaml.SequenceNode) else [value])
                 continue
             if key.value in found:
-                raise Unreadable(self.place(key), f"names the key {key.value!r} twice in one mapping")
+                if not self.repeats:
+                    raise Unreadable(self.place(key), f"names the key {key.value!r} twice in one mapping")
+                self.repeated.append(((*route, key.value), self.place(key)))
             self.keys.setdefault((*route, key.value), self.place(key))
             found[key.value] = self.value(value, (*route, key.value))
         for source in merged:
@@ -196,6 +212,78 @@ def _core_scalar(node: yaml.ScalarNode) -> Any:
     if number["decimals"] is None and number["exponent"] is None:
         return int(text) if len(text) <= _MOST_DIGITS else text
     return float(text)
+
+
+def place_within(text: str, place: Place, value: str, offset: int) -> Place:
+    """Return the place of a character of a scalar that stands at `place` in a file's text.
+
+    It is exact for a scalar in any of YAML's styles; where text and value disagree after all, it is `place` itself.
+    """
+    lines, offset = text.split("\n"), min(offset, len(value.rstrip("\n")))
+    if place.line > len(lines):
+        return place
+    before, line = lines[place.line - 1][: place.column - 1], lines[place.line - 1][place.column - 1 :]
+    quote = 1 if line[:1] in ("'", '"') else 0
+    if line[quote:].startswith(value.rstrip("\n")):
+        return Place(place.file, place.line, len(before) + quote + offset + 1)
+    above = value[:offset].count("\n")
+    shown, column = value.split("\n")[above], offset - (value.rfind("\n", 0, offset) + 1)
+    number = place.line + 1 + above
+    if line.startswith("|") and number <= len(lines) and lines[number - 1].rstrip("\r").endswith(shown):
+        indent = len(lines[number - 1].rstrip("\r")) - len(shown)
+        return Place(place.file, number, indent + column + 1)
+    start = sum(len(each) + 1 for each in lines[: place.line - 1]) + place.column - 1
+    found = _aligned(text, start, value, offset)
+    if found is None:
+        return place
+    return Place(place.file, text.count("\n", 0, found) + 1, found - text.rfind("\n", 0, found))
+
+
+_BLANK = " \t\r\n"
+_ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
+_BLANK_ESCAPES = ("\\n", "\\t", "\\ ", "\\r", "\\\n")
+
+
+def _aligned(text: str, at: int, value: str, offset: int) -> int | None:
+    """Return where in a text a character of a scalar stands that begins at `at`: folded, quoted, on several lines."""
+    style = text[at : at + 1]
+    if style in ("|", ">"):
+        at = text.find("\n", at)
+    elif style in ("'", '"'):
+        at += 1
+    escapes = style == '"'
+    index = 0
+    while at >= 0:
+        blank = index < len(value) and value[index] in _BLANK
+        if index >= offset and blank:
+            return at
+        at = _past_blanks(text, at, escapes=escapes)
+        if blank:
+            while index < min(offset, len(value)) and value[index] in _BLANK:
+                index += 1
+            if index < len(value) and index >= offset and value[index] in _BLANK:
+                return at - 1
+            continue
+        if index >= offset or index >= len(value):
+            return at
+        if escapes and text[at : at + 1] == "\\":
+            at += _ESCAPE_LENGTHS.get(text[at + 1 : at + 2], 2)
+        elif text[at : at + 1] == value[index]:
+            at += 2 if style == "'" and value[index] == "'" else 1
+        else:
+            return None
+        index += 1
+    return None
+
+
+def _past_blanks(text: str, at: int, *, escapes: bool) -> int:
+    while True:
+        if text[at : at + 1] and text[at] in _BLANK:
+            at += 1
+        elif escapes and text.startswith(_BLANK_ESCAPES, at):
+            at += 2
+        else:
+            return at
 
 
 def nearest(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:

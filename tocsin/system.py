@@ -30,6 +30,8 @@ class Kind(StrEnum):
     DASHBOARDS = "dashboards"
     RUNBOOKS = "runbooks"
     TESTS = "tests"
+    METRICS = "metrics"
+    COMPOSE = "compose"
 
 
 class Declared(BaseModel):
@@ -405,6 +407,23 @@ class Waiver(Declared):
     until: Annotated[date, BeforeValidator(lambda v: date.fromisoformat(v) if isinstance(v, str) else v)]
 
 
+class Static(Declared):
+    """What the checks of files have to be told, because no file of the system says it."""
+
+    kubernetes: Annotated[str, BeforeValidator(_text_of_number)] | None = Field(None, pattern=r"^v?1\.\d{1,3}$")
+    """Version of the cluster that the manifests are for; the newest that Tocsin knows if left out."""
+    vendored: dict[str, Literal["error", "warning", "info", "never"]] = {}
+    """Globs of files that others wrote, and from which severity on their findings fail."""
+    lazily_born: dict[str, str] = {}
+    """Metrics that a target exposes only once something has happened, and what that is."""
+    empty_by_design: dict[str, str] = {}
+    """Metrics whose series are absent as long as all is well, and why."""
+    exporters: tuple[str, ...] = ()
+    """Folders of saved /metrics of exporters, beside those that come with Tocsin."""
+    reports: tuple[str, ...] = ()
+    """Files that pint, kube-linter or dashboard-linter wrote (JSON or SARIF), to be shown under the same waivers."""
+
+
 class Declaration(Declared):
     """The whole of system.yaml."""
 
@@ -417,6 +436,7 @@ class Declaration(Declared):
     """Alerts that may fire in any drill, such as a watchdog."""
     drills: dict[str, Drill] = {}
     routes: tuple[dict[str, Any], ...] = ()
+    static: Static = Static()
     waivers: tuple[Waiver, ...] = ()
 
 

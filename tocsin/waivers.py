@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date
 
 from tocsin.artefacts.files import Artefacts
 from tocsin.plan import DRILL, READABLE, artefact_findings
-from tocsin.source import nearest
+from tocsin.source import nearest, offered
 from tocsin.system import Kind, System, Waiver
 from tocsin.verdict import PASSED, Outcome, Verdict, failed, inconclusive
 
@@ -58,8 +58,19 @@ def _ended(waiver: Waiver, today: date) -> str:
     return f"its last day was {waiver.until.isoformat()}: mend what it covered, or have {waiver.owner} renew it"
 
 
-def waiver_problem(waiver: Waiver, system: System, artefacts: Artefacts, today: date) -> str:
-    """Say what is wrong with a waiver as far as files alone can tell; nothing if it is well."""
+def waiver_problem(
+    waiver: Waiver,
+    system: System,
+    artefacts: Artefacts,
+    today: date,
+    *,
+    checks: Collection[str] = (),
+    found: Callable[[], Collection[str]] = tuple,
+) -> str:
+    """Say what is wrong with a waiver as far as files alone can tell; nothing if it is well.
+
+    `checks` are the ids of the checks that there are besides; `found` gives the keys of their findings.
+    """
     if ended := _ended(waiver, today):
         return ended
     check, _, rest = waiver.finding.partition("@")
@@ -70,7 +81,9 @@ def waiver_problem(waiver: Waiver, system: System, artefacts: Artefacts, today: 
             return ""  # whether it fails is seen when it is performed: `drill_waiver_verdict`
         meant = nearest(subject, drills)
         return f"there is no drill {subject!r}" + (f"; did you mean {meant[0]}?" if meant else "")
+    if check in checks or "/" in check:  # a slash: of another linter, whose checks only its report knows
+        return "" if waiver.finding in found() else "it covers no finding: remove it, or correct its key"
     if check != READABLE:
-        return f"there is no check {check!r}; known: {DRILL}, {READABLE}"
-    found = {f.key for kind in Kind for f in artefact_findings(system, artefacts, kind) or ()}
-    return "" if waiver.finding in found else "it covers no finding: remove it, or correct its key"
+        return f"there is no check {check!r}; {offered(check, [DRILL, READABLE, *checks])}"
+    own = {f.key for kind in Kind for f in artefact_findings(system, artefacts, kind) or ()}
+    return "" if waiver.finding in own else "it covers no finding: remove it, or correct its key"

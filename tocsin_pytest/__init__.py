@@ -9,11 +9,13 @@ from tocsin_pytest.performing import (
 )
 from tocsin_pytest.settling import (
     artefact_case,
+    check_case,
     faults_drill,
     faults_waiver,
     load_drill,
     load_waiver,
     pytest_runtest_makereport,
+    report_case,
     security_drill,
     security_waiver,
     settle,
@@ -23,6 +25,7 @@ from tocsin_pytest.settling import (
 
 __all__ = [
     "artefact_case",
+    "check_case",
     "faults_drill",
     "faults_waiver",
     "load_drill",
@@ -37,6 +40,7 @@ __all__ = [
     "pytest_load_initial_conftests",
     "pytest_runtest_makereport",
     "pytest_xdist_node_collection_finished",
+    "report_case",
     "security_drill",
     "security_waiver",
     "settle",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tocsin.checks import checks
 from tocsin.plan import drill_key
 from tocsin.runner import RunRequest
 from tocsin.system import Kind
@@ -36,6 +37,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         **{f"{marker}_drill": partial(_drills, marker=marker) for marker in DRILL_MARKERS},
         **{f"{marker}_waiver": partial(_waived_drills, marker=marker) for marker in DRILL_MARKERS},
         "artefact_case": lambda _: _artefacts(),
+        "check_case": lambda _: _checks(),
+        "report_case": _reports,
         "waiver_case": _waivers,
     }
     for argument in cases.keys() & set(metafunc.fixturenames):
@@ -82,6 +85,19 @@ def _waived_drills(session: RunRequest, marker: str) -> list[str]:
 def _artefacts() -> Iterator[object]:
     for kind in Kind:
         yield pytest.param(kind, id=str(kind))
+
+
+def _checks() -> Iterator[object]:
+    for check in checks():
+        yield pytest.param(check, id=check)
+
+
+def _reports(session: RunRequest) -> Iterator[object]:
+    reports = session.system.declaration.static.reports
+    if reports:
+        yield pytest.param(None, id="reports")
+    else:
+        yield _lacking(f"{session.system.name} names no reports of other linters", "no-reports")
 
 
 def _waivers(session: RunRequest) -> Iterator[object]:

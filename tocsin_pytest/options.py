@@ -17,9 +17,10 @@ import pytest
 from tocsin.drill.planning import plan_drills
 from tocsin.drill.runs import has_begun, run_folder
 from tocsin.runner import RunRequest
-from tocsin.system import BadSystem, load_system
+from tocsin.system import BadSystem, System, load_system
+from tocsin_pytest.collecting import asked_for
 from tocsin_pytest.reporting import Reporting
-from tocsin_pytest.session import SESSION, SUITES
+from tocsin_pytest.session import DRILL_MARKERS, SESSION, SUITES
 
 MARKERS = (
     "static: looks at files only; nothing is started and nothing is asked.",
@@ -49,6 +50,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--reports", metavar="DIR", default=None, help="where runs are kept; default: reports/")
     group.addoption(
         "--evidence", metavar="RUN", default=None, help="judge the evidence of an old run instead of performing drills"
+    )
+    group.addoption(
+        "--fail-on",
+        choices=["error", "warning", "info", "never"],
+        default="error",
+        help="the least severity of a static finding that fails; default: error",
     )
     group.addoption("--dry-run", action="store_true", help="print the plan of the drills, and stop")
 
@@ -135,7 +142,7 @@ def _session(config: pytest.Config, directory: Path) -> RunRequest:
     named = config.getoption("environment") or os.environ.get("TOCSIN_ENVIRONMENT")
     try:
         system = load_system(config.invocation_params.dir / directory)
-        environment, _ = system.environment(named) if named or system.declaration.environments else ("", None)
+        environment, _ = system.environment(named) if _needs_environment(config, system, named) else ("", None)
         plans = plan_drills(system, environment) if environment else ()
     except BadSystem as error:
         raise pytest.UsageError(f"the system cannot be used:\n{error}") from error
@@ -150,6 +157,13 @@ def _session(config: pytest.Config, directory: Path) -> RunRequest:
     reports = (config.invocation_params.dir / (config.getoption("reports") or "reports")).resolve()
     folder = reports if _only_looks(config) else run_folder(reports, started)
     return RunRequest(system, environment, plans, folder, started)
+
+
+def _needs_environment(config: pytest.Config, system: System, named: str | None) -> bool:
+    """Whether it has to be known where drills happen: files are the same in every environment."""
+    known = system.declaration.environments
+    asked = asked_for(config.getoption("markexpr") or "") & set(DRILL_MARKERS)
+    return bool(named or len(known) == 1 or (known and (asked or config.getoption("dry_run"))))
 
 
 def old_evidence(config: pytest.Config) -> Path | None:

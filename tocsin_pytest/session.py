@@ -6,8 +6,11 @@ import pytest
 
 import suites
 from tocsin.artefacts.files import Artefacts
+from tocsin.finding import Severity
+from tocsin.model import Model
 from tocsin.plan import read
 from tocsin.runner import RunRequest
+from tocsin.static import Examination, Request, examine
 
 SUITES = Path(suites.__file__).resolve().parent
 DRILL_MARKERS = ("load", "faults", "security")
@@ -20,6 +23,19 @@ Its drills are those that were selected, once that is known.
 INTERRUPTED = pytest.StashKey[bool]()
 """Whether the drills were interrupted after the run had begun."""
 _ARTEFACTS = pytest.StashKey[Artefacts]()
+
+
+_EXAMINATION = pytest.StashKey[Examination]()
+
+
+def examination_of(config: pytest.Config) -> Examination:
+    """Return the examination of the system's files, made once in each process."""
+    if _EXAMINATION not in config.stash:
+        session = config.stash[SESSION]
+        fail_on = config.getoption("fail_on")
+        request = Request(session.today, None if fail_on == "never" else Severity(fail_on))
+        config.stash[_EXAMINATION] = examine(Model.of(session.system.directory, session.system), request)
+    return config.stash[_EXAMINATION]
 
 
 def artefacts_of(config: pytest.Config) -> Artefacts:

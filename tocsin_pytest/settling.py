@@ -10,16 +10,18 @@ import allure
 import pytest
 
 from tocsin.case import CaseResult
+from tocsin.checks import checks
 from tocsin.drill.judge import DrillResult, defective, judge_folder
 from tocsin.drill.schedule import evidence_folder
 from tocsin.plan import artefact_case as case_of_kind
 from tocsin.plan import artefact_findings
 from tocsin.runner import case_of_drill, case_of_waiver
+from tocsin.static import WAIVER, case_of
 from tocsin.system import Kind, Waiver
 from tocsin.verdict import PASSED, Outcome, failed
 from tocsin.waivers import waived, waiver_message, waiver_problem
 from tocsin_pytest.reporting import PROPERTY
-from tocsin_pytest.session import SESSION, artefacts_of
+from tocsin_pytest.session import SESSION, artefacts_of, examination_of
 
 Settle = Callable[[CaseResult], None]
 SettleDrill = Callable[[DrillResult], None]
@@ -94,12 +96,35 @@ def artefact_case(request: pytest.FixtureRequest) -> CaseResult:
 
 
 @pytest.fixture
+def check_case(request: pytest.FixtureRequest) -> CaseResult:
+    """Give what a check found."""
+    check = checks()[request.param]
+    judged = [each for each in examination_of(request.config).judged if each.finding.check == check.id]
+    return case_of(check, judged)
+
+
+@pytest.fixture
+def report_case(request: pytest.FixtureRequest) -> CaseResult:
+    """Give what the reports of other linters say, and what stumbled."""
+    known = checks().keys() | {WAIVER}
+    judged = [each for each in examination_of(request.config).judged if each.finding.check not in known]
+    return replace(case_of(next(iter(checks().values())), judged), id="other-linters", subject="other-linters")
+
+
+@pytest.fixture
 def waiver_case(request: pytest.FixtureRequest) -> CaseResult:
     """Give what is known of a waiver."""
     session = request.config.stash[SESSION]
     index: int = request.param
     waiver: Waiver = session.system.declaration.waivers[index]
-    problem = waiver_problem(waiver, session.system, artefacts_of(request.config), session.today)
+    problem = waiver_problem(
+        waiver,
+        session.system,
+        artefacts_of(request.config),
+        session.today,
+        checks=checks(),
+        found=lambda: [each.finding.key for each in examination_of(request.config).judged],
+    )
     verdict = failed(waiver_message(waiver, problem)) if problem else PASSED
     place = session.system.place("waivers", index)
     return CaseResult(f"waiver@{waiver.finding}", "static", waiver.finding, place, verdict)

@@ -6,10 +6,11 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from tocsin.durations import parse_duration
+from tocsin.part import Part
 from tocsin.source import Document, Place, Route, Unreadable
 
 SENDS_RESOLVED = {
@@ -258,3 +259,267 @@ def _matcher(text: str) -> Matcher:
 def _unescaped(text: str) -> str:
     """Undo the three escapes that there are; a backslash before anything else stands for itself."""
     return re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[0]), text, flags=re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenMatcher:
+    """A matcher, and where it stands."""
+
+    matcher: Matcher
+    part: Part
+
+    @property
+    def shown(self) -> str:
+        """The matcher as one would write it."""
+        return f'{self.matcher.label}{self.matcher.operator}"{self.matcher.value}"'
+
+
+@dataclass(frozen=True, slots=True)
+class BadMatcher:
+    """What should be a matcher and is none."""
+
+    part: Part
+    message: str
+
+
+def matchers_at(part: Part, prefix: str = "") -> tuple[tuple[WrittenMatcher, ...], tuple[BadMatcher, ...]]:
+    """Return the matchers of a route, or of one side (`source_`, `target_`) of an inhibit rule, and what is none."""
+    found: list[WrittenMatcher] = []
+    bad: list[BadMatcher] = []
+    for key, operator in ((f"{prefix}match", "="), (f"{prefix}match_re", "=~")):
+        for label, wanted in part.get(key).items():
+            _keep(wanted, [Matcher(label, operator, wanted.text)], found, bad)
+    for item in part.list(f"{prefix}matchers"):
+        try:
+            written = [_matcher(text) for text in _split(item.text.strip().removeprefix("{").removesuffix("}"))]
+        except ValueError as error:
+            bad.append(BadMatcher(item, str(error)))
+            continue
+        _keep(item, written, found, bad)
+    return tuple(found), tuple(bad)
+
+
+def _keep(part: Part, written: list[Matcher], found: list[WrittenMatcher], bad: list[BadMatcher]) -> None:
+    for matcher in written:
+        try:
+            if matcher.operator in ("=~", "!~"):
+                _pattern(matcher.value)
+        except (re.error, OverflowError, RecursionError) as error:
+            bad.append(BadMatcher(part, f"has a regular expression that cannot be read: {error}"))
+        else:
+            found.append(WrittenMatcher(matcher, part))
+
+
+@dataclass(frozen=True)
+class RoutePart:
+    """A node of the route tree, as written."""
+
+    part: Part
+    config: AlertmanagerConfig
+
+    @cached_property
+    def subject(self) -> str:
+        """The name path by which findings know it: its receiver, and what it matches, after those above it."""
+        names = []
+        for depth in range(1, len(self.part.route) + 1, 2):
+            above = self.part.route[:depth]
+            names.append(_named(Part.whole(self.part.document).get(*above)) if depth > 1 else "route")
+        return "/".join(names)
+
+    @property
+    def root(self) -> bool:
+        """Whether it is the root, which every alert enters."""
+        return len(self.part.route) == 1
+
+    @cached_property
+    def matchers(self) -> tuple[WrittenMatcher, ...]:
+        """Its matchers, those that can be read."""
+        return matchers_at(self.part)[0]
+
+    @cached_property
+    def children(self) -> tuple[RoutePart, ...]:
+        """The routes right under it, in order."""
+        return tuple(
+            RoutePart(part, self.config) for part in self.part.list("routes") if isinstance(part.value, dict)
+        )
+
+    @property
+    def goes_on(self) -> bool:
+        """`continue`: whether the siblings after it are tried after it matched."""
+        return _bool(self.part.get("continue").value, default=False)
+
+    def inherited(self, key: str) -> Part:
+        """Return a setting, its own or that of the nearest route above that has it."""
+        whole = Part.whole(self.part.document)
+        for depth in range(len(self.part.route), 0, -2):
+            above = whole.get(*self.part.route[:depth])
+            if above.get(key):
+                return above.get(key)
+        return self.part.get(key)
+
+    @property
+    def receiver(self) -> str:
+        """The name of the receiver, its own or that from above."""
+        return self.inherited("receiver").text
+
+    @cached_property
+    def group_by(self) -> tuple[str, ...]:
+        """The labels by which it groups; `...` is all of them."""
+        return tuple(part.text for part in self.inherited("group_by").list())
+
+    def seconds(self, key: str) -> float | None:
+        """Return one of the three group times; None where it is none."""
+        defaults = {"group_wait": 30.0, "group_interval": 300.0, "repeat_interval": 14400.0}
+        written = self.inherited(key)
+        try:
+            return parse_duration(written.text) if written else defaults[key]
+        except ValueError:
+            return None
+
+
+def _named(part: Part) -> str:
+    """Return what a route is known by: its receiver and its matchers."""
+    said = ",".join(f"{each.matcher.label}{each.matcher.operator}{each.matcher.value}" for each in matchers_at(part)[0])
+    return f"{part.string('receiver') or 'route'}{'{' + said + '}' if said else ''}"
+
+
+@dataclass(frozen=True)
+class IntegrationPart:
+    """One way in which a receiver is told, as written."""
+
+    part: Part
+    kind: str
+    """`slack` of `slack_configs`."""
+    receiver: ReceiverPart
+
+    @property
+    def sends_resolved(self) -> bool:
+        """Whether it tells that alerts have ended."""
+        return _bool(self.part.get("send_resolved").value, default=SENDS_RESOLVED.get(self.kind, True))
+
+    @property
+    def subject(self) -> str:
+        """The name path by which findings know it."""
+        return f"{self.receiver.subject}/{self.kind}[{self.part.key}]"
+
+
+@dataclass(frozen=True)
+class ReceiverPart:
+    """A receiver, as written."""
+
+    part: Part
+    config: AlertmanagerConfig
+
+    @property
+    def name(self) -> str:
+        """Its name; empty if it has none."""
+        return self.part.string("name")
+
+    @property
+    def subject(self) -> str:
+        """The name path by which findings know it."""
+        return f"receivers/{self.name}"
+
+    @cached_property
+    def integrations(self) -> tuple[IntegrationPart, ...]:
+        """The ways in which it is told."""
+        return tuple(
+            IntegrationPart(item, key.removesuffix("_configs"), self)
+            for key, part in self.part.items()
+            if key.endswith("_configs")
+            for item in part.list()
+            if isinstance(item.value, dict)
+        )
+
+
+@dataclass(frozen=True)
+class InhibitPart:
+    """An inhibit rule, as written."""
+
+    part: Part
+    config: AlertmanagerConfig
+
+    @property
+    def subject(self) -> str:
+        """The name path by which findings know it: its name, or what it matches."""
+        sides = (",".join(each.shown for each in side) for side in (self.source, self.target))
+        return f"inhibit_rules/{self.part.string('name') or ' > '.join(sides)}"
+
+    @cached_property
+    def source(self) -> tuple[WrittenMatcher, ...]:
+        """What an alert must match to mute others."""
+        return matchers_at(self.part, "source_")[0]
+
+    @cached_property
+    def target(self) -> tuple[WrittenMatcher, ...]:
+        """What an alert must match to be muted."""
+        return matchers_at(self.part, "target_")[0]
+
+    @cached_property
+    def equal(self) -> tuple[Part, ...]:
+        """The labels that both must have alike; one that both lack is alike."""
+        return tuple(part for part in self.part.list("equal") if part.text)
+
+    def side(self, name: str) -> Part:
+        """Return where the matchers of `source` or `target` stand: their key."""
+        keys = (f"{name}_matchers", f"{name}_match", f"{name}_match_re")
+        return next((self.part.get(key) for key in keys if self.part.get(key)), self.part)
+
+
+@dataclass(frozen=True)
+class AlertmanagerConfig:
+    """An Alertmanager configuration, as written."""
+
+    part: Part
+
+    @property
+    def subject(self) -> str:
+        """The name path by which findings know it."""
+        return "alertmanager"
+
+    @property
+    def file(self) -> str:
+        """The file's name."""
+        return self.part.file
+
+    @cached_property
+    def root(self) -> RoutePart | None:
+        """The route that every alert enters."""
+        part = self.part.get("route")
+        return RoutePart(part, self) if isinstance(part.value, dict) else None
+
+    @cached_property
+    def routes(self) -> tuple[RoutePart, ...]:
+        """Every node of the route tree, each before its children."""
+        found: list[RoutePart] = []
+        waiting = [self.root] if self.root else []
+        while waiting:
+            route = waiting.pop()
+            found.append(route)
+            waiting.extend(reversed(route.children))
+        return tuple(found)
+
+    @cached_property
+    def receivers(self) -> tuple[ReceiverPart, ...]:
+        """Every receiver."""
+        return tuple(ReceiverPart(part, self) for part in self.part.list("receivers") if isinstance(part.value, dict))
+
+    @cached_property
+    def inhibit_rules(self) -> tuple[InhibitPart, ...]:
+        """Every inhibit rule."""
+        return tuple(
+            InhibitPart(part, self) for part in self.part.list("inhibit_rules") if isinstance(part.value, dict)
+        )
+
+    @cached_property
+    def time_intervals(self) -> tuple[Part, ...]:
+        """Every named time interval, of both sections that there are for them."""
+        found = (*self.part.list("mute_time_intervals"), *self.part.list("time_intervals"))
+        return tuple(part for part in found if isinstance(part.value, dict))
+
+    @cached_property
+    def readable(self) -> bool:
+        """Whether every matcher can be read, so that it is known where alerts go."""
+        sides = [(each.part, prefix) for each in self.inhibit_rules for prefix in ("source_", "target_")]
+        sides += [(route.part, "") for route in self.routes]
+        return self.root is not None and not any(matchers_at(part, prefix)[1] for part, prefix in sides)

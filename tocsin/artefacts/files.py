@@ -21,6 +21,9 @@ _MARKS: tuple[tuple[Kind, set[str], Callable[[Mapping[str, Any]], bool]], ...] =
     (Kind.PROMETHEUS, {"scrape_configs"}, lambda _: True),
     (Kind.ALERTMANAGER, {"route", "receivers"}, lambda _: True),
     (Kind.DASHBOARDS, {"panels"}, lambda value: "schemaVersion" in value or "templating" in value),
+    (Kind.DASHBOARDS, {"rows"}, lambda value: "schemaVersion" in value or "templating" in value),
+    (Kind.DASHBOARDS, {"dashboard"}, lambda value: _is_dashboard(value["dashboard"])),
+    (Kind.COMPOSE, {"services"}, lambda value: _has_services(value["services"])),
 )
 """The top-level keys that only one kind of artefact has."""
 _SIGNS = (
@@ -72,6 +75,16 @@ def _has_rules(groups: Any) -> bool:
     return isinstance(groups, list) and any(isinstance(group, dict) and "rules" in group for group in groups)
 
 
+def _is_dashboard(inner: Any) -> bool:
+    return isinstance(inner, dict) and kind_of(inner) is Kind.DASHBOARDS and "dashboard" not in inner
+
+
+def _has_services(services: Any) -> bool:
+    return isinstance(services, dict) and any(
+        isinstance(service, dict) and service.keys() & {"image", "build", "extends"} for service in services.values()
+    )
+
+
 def _walk(directory: Path) -> Iterator[str]:
     for folder, folders, names in os.walk(directory):
         folders[:] = sorted(f for f in folders if f not in SKIPPED_FOLDERS and not f.startswith("."))
@@ -89,20 +102,19 @@ def _sniff(directory: Path, file: str) -> Kind | None:
     try:
         documents = read_documents(read_text(directory / file, file), file, raw=True)
     except Unreadable:
-        return _broken_kind(directory / file)
+        try:
+            return broken_kind((directory / file).read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            return None
     return next((kind for d in documents if (kind := kind_of(d.value)) is not None), None)
 
 
-def _broken_kind(path: Path) -> Kind | None:
+def broken_kind(text: str) -> Kind | None:
     """Tell what a file that is not YAML was meant to be, by its lines: a rule file that is passed over is no alert.
 
     Templates of manifests are no YAML either, and right so: they are not looked for here.
     """
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    found = (kind for kind, signs in _SIGNS if all(re.search(sign, lines, re.MULTILINE) for sign in signs))
+    found = (kind for kind, signs in _SIGNS if all(re.search(sign, text, re.MULTILINE) for sign in signs))
     return next(found, None)
 
 
@@ -117,7 +129,7 @@ def _read(directory: Path, files: list[str], kind: Kind, problems: list[Problem]
     for file in files:
         try:
             text = read_text(directory / file, file)
-            if kind is Kind.RUNBOOKS:
+            if kind in (Kind.RUNBOOKS, Kind.METRICS):
                 yield Document(file, text, {(): Place(file)}, {})
             else:
                 yield from read_documents(text, file, raw=True)

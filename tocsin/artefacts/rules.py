@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from tocsin.durations import parse_duration
-from tocsin.source import Document, Place, Route, Unreadable
+from tocsin.part import Part
+from tocsin.source import Document, Place, Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,12 @@ class Rule:
     place: Place
     expression_place: Place
     hold_place: Place
+    part: Part = field(repr=False, compare=False)
+
+    @property
+    def subject(self) -> str:
+        """The name path by which findings know it."""
+        return f"{self.group}/{self.name}"
 
     @property
     def base_id(self) -> str:
@@ -44,93 +50,91 @@ class Group:
     interval_seconds: float | None
     rules: tuple[Rule, ...]
     place: Place
+    part: Part = field(repr=False, compare=False)
+
+    @property
+    def subject(self) -> str:
+        """The name path by which findings know it."""
+        return self.name
 
 
 def read_groups(document: Document) -> tuple[Group, ...]:
-    """Return the groups of a rule file read with raw scalars.
+    """Return the groups of a rule file.
 
     Raises Unreadable where its shape is not that of a rule file
     (prometheus.io/docs/prometheus/latest/configuration/recording_rules).
     """
-    value = document.value
-    if not isinstance(value, dict) or not isinstance(value.get("groups"), list):
-        kind = value.get("kind") if isinstance(value, dict) else None
-        but = "; the rules of a PrometheusRule object stand under `spec`" if kind == "PrometheusRule" else ""
-        raise Unreadable(document.place(), f"is not a rule file: it has no list `groups`{but}")
-    return tuple(_group(document, i, group) for i, group in enumerate(value["groups"]))
+    groups, problems = groups_at(Part.whole(document))
+    for problem in problems:
+        raise problem
+    return groups
 
 
-def _group(document: Document, index: int, group: Any) -> Group:
-    route: Route = ("groups", index)
-    if not isinstance(group, dict) or not isinstance(group.get("name"), str):
-        raise Unreadable(document.place(*route), "is a rule group without a name")
-    rules = group.get("rules")
-    if not isinstance(rules, list):
-        rules = []
-    _duration(document, (*route, "query_offset"), group.get("query_offset"))
+def groups_at(part: Part) -> tuple[tuple[Group, ...], tuple[Unreadable, ...]]:
+    """Return the groups below a part of a document, as far as they can be read, and what keeps others from it.
+
+    The part is the whole of a rule file, or the `spec` of a PrometheusRule object.
+    """
+    if not isinstance(part.get("groups").value, list):
+        but = "; the rules of a PrometheusRule object stand under `spec`"
+        said = f"is not a rule file: it has no list `groups`{but if part.string('kind') == 'PrometheusRule' else ''}"
+        return (), (Unreadable(part.place, said),)
+    problems: list[Unreadable] = []
+    found = (_group(group, problems) for group in part.list("groups"))
+    return tuple(group for group in found if group is not None), tuple(problems)
+
+
+def _group(part: Part, problems: list[Unreadable]) -> Group | None:
+    name = part.get("name")
+    if not isinstance(part.value, dict) or not name or isinstance(name.value, (dict, list)):
+        problems.append(Unreadable(part.place, "is a rule group without a name"))
+        return None
+    _duration(part, "query_offset", problems)
+    rules = (_rule(rule, name.text, problems) for rule in part.list("rules"))
     return Group(
-        name=group["name"],
-        file=document.file,
-        interval_seconds=_duration(document, (*route, "interval"), group.get("interval")) or None,
-        rules=tuple(_rule(document, (*route, "rules", i), rule, group["name"]) for i, rule in enumerate(rules)),
-        place=document.place(*route),
+        name=name.text,
+        file=part.file,
+        interval_seconds=_duration(part, "interval", problems) or None,
+        rules=tuple(rule for rule in rules if rule is not None),
+        place=part.place,
+        part=part,
     )
 
 
-def _rule(document: Document, route: Route, rule: Any, group: str) -> Rule:
-    if not isinstance(rule, dict) or not isinstance(rule.get("expr"), str):
-        raise Unreadable(document.place(*route), "is a rule without `expr`")
-    name = rule.get("alert") or rule.get("record")
-    if not isinstance(name, str):
-        raise Unreadable(document.place(*route), "is a rule with neither `alert` nor `record`")
+def _rule(part: Part, group: str, problems: list[Unreadable]) -> Rule | None:
+    if not isinstance(part.value, dict) or not part.get("expr") or isinstance(part.get("expr").value, (dict, list)):
+        problems.append(Unreadable(part.place, "is a rule without `expr`"))
+        return None
+    name = part.string("alert") or part.string("record")
+    if not name:
+        problems.append(Unreadable(part.place, "is a rule with neither `alert` nor `record`"))
+        return None
     return Rule(
         name=name,
-        alerting="alert" in rule,
-        expression=rule["expr"],
-        labels=_strings(rule.get("labels")),
-        annotations=_strings(rule.get("annotations")),
-        hold_seconds=_duration(document, (*route, "for"), rule.get("for")) or 0.0,
-        keep_firing_seconds=_duration(document, (*route, "keep_firing_for"), rule.get("keep_firing_for")) or 0.0,
+        alerting="alert" in part,
+        expression=part.string("expr"),
+        labels=part.strings("labels"),
+        annotations=part.strings("annotations"),
+        hold_seconds=_duration(part, "for", problems) or 0.0,
+        keep_firing_seconds=_duration(part, "keep_firing_for", problems) or 0.0,
         group=group,
-        file=document.file,
-        place=document.place(*route),
-        expression_place=document.place(*route, "expr"),
-        hold_place=document.key_place(*route, "for"),
+        file=part.file,
+        place=part.place,
+        expression_place=part.get("expr").place,
+        hold_place=part.get("for").key_place,
+        part=part,
     )
 
 
-def _duration(document: Document, route: Route, raw: Any) -> float | None:
-    if raw is None or raw == "":
+def _duration(part: Part, key: str, problems: list[Unreadable]) -> float | None:
+    raw = part.string(key)
+    if not raw:
         return None
     try:
-        return parse_duration(str(raw))
+        return parse_duration(raw)
     except ValueError as error:
-        raise Unreadable(document.place(*route), f"{route[-1]}: {error}") from error
-
-
-def _strings(value: Any) -> dict[str, str]:
-    return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}
-
-
-def place_within(text: str, place: Place, value: str, offset: int) -> Place:
-    """Return the place of a character of a scalar that stands at `place` in a file's text.
-
-    It is exact for a scalar that stands on one line as it is, and for a literal block; else it is `place` itself.
-    """
-    lines, offset = text.split("\n"), min(offset, len(value.rstrip("\n")))
-    if place.line > len(lines):
-        return place
-    before, line = lines[place.line - 1][: place.column - 1], lines[place.line - 1][place.column - 1 :]
-    quote = 1 if line[:1] in ("'", '"') else 0
-    if line[quote:].startswith(value.rstrip("\n")):
-        return Place(place.file, place.line, len(before) + quote + offset + 1)
-    above = value[:offset].count("\n")
-    shown, column = value.split("\n")[above], offset - (value.rfind("\n", 0, offset) + 1)
-    number = place.line + 1 + above
-    if line.startswith("|") and number <= len(lines) and lines[number - 1].rstrip("\r").endswith(shown):
-        indent = len(lines[number - 1].rstrip("\r")) - len(shown)
-        return Place(place.file, number, indent + column + 1)
-    return place
+        problems.append(Unreadable(part.get(key).place, f"{key}: {error}"))
+        return None
 
 
 def case_ids(rules: Iterable[Rule]) -> dict[str, Rule]:

@@ -23,6 +23,7 @@ from tocsin.engines.prometheus_api import PrometheusApi
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.evidence import LeftOut, RuleFacts, Selected, Target
 from tocsin.promql import Expr, PromQLError, longest_window, parse, recording_delay, selectors
+from tocsin.part import Part
 from tocsin.source import Document, Place, Unreadable, offered, read_document, read_text
 from tocsin.system import BadSystem, Endpoint, Environment, Kind, Problem, System
 
@@ -337,6 +338,7 @@ class _Rules:
             place=place,
             expression_place=place,
             hold_place=place,
+            part=Part.whole(Document(place.file, None, {}, {})),
         )
 
     def _facts(self, case: str, source: Rule, rule: Mapping[str, Any], interval: float) -> RuleFacts:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tocsin.artefacts.promtool_tests import read_unit_tests
-from tocsin.artefacts.rules import place_within
 from tocsin.artefacts.scrape import Scraping
 from tocsin.compression.proofs import Prover, Source, questions, source_written
 from tocsin.compression.rules import (
@@ -26,7 +25,7 @@ from tocsin.drill.proving import proofs
 from tocsin.durations import format_duration, parse_duration
 from tocsin.evidence import LeftOut, RuleFacts, Selected
 from tocsin.promql import longest_window, parse, recording_delay, selectors
-from tocsin.source import Document, Place, nearest, read_text
+from tocsin.source import Document, Place, nearest, place_within, read_text
 from tocsin.system import Decision, Environment, Problem, System
 
 

@@ -1,0 +1,127 @@
+"""A rule that asks for a job which no scrape job yields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tocsin.artefacts.rules import Rule
+from tocsin.checks import Example, Remark, check
+from tocsin.finding import Severity
+from tocsin.model import Model
+from tocsin.model.stacks import Stack
+from tocsin.promql import Binary, Call, Expr, Matcher, VectorSelector, children
+from tocsin.relabelling import matches, references, steps
+from tocsin.source import offered
+
+_CONFIG = """global: {{}}
+rule_files: [rules.yml]
+scrape_configs:
+- job_name: {job}
+  static_configs: [{{targets: ["shop:80"]}}]
+"""
+_RULES = 'groups:\n- name: a\n  rules:\n  - alert: ShopDown\n    expr: up{job="shop"} == 0\n'
+_TELLS_JOBS = re.compile(r"federat|push|gateway|remote|thanos|cortex|mimir", re.IGNORECASE)
+"""Of jobs with honor_labels: those whose targets tell of other jobs."""
+
+
+@check(
+    severity=Severity.ERROR,
+    fix="Name the job as scrape_configs does, or scrape what the rule is about.",
+    bad=Example({"prometheus.yml": _CONFIG.format(job="store"), "rules.yml": _RULES}, at='job="shop"'),
+    good=Example({"prometheus.yml": _CONFIG.format(job="shop"), "rules.yml": _RULES}),
+)
+def job_not_scraped(model: Model) -> Iterator[Remark]:
+    """No series carries the job that the rule asks for, so the rule finds nothing, ever.
+
+    (prometheus.io/docs/concepts/jobs_instances: `job` is the configured job name, unless relabelling writes another.)
+    """
+    loaded: dict[int, list[Stack]] = {}
+    rules: dict[int, Rule] = {}
+    declared = [stack for stack in model.stacks if stack.prometheus.file in model.sorted.declared]
+    for stack in declared or model.stacks:  # a variant for one machine may well scrape less than the system does
+        for rule in stack.rules:
+            loaded.setdefault(id(rule), []).append(stack)
+            rules[id(rule)] = rule
+    jobs = {id(stack): _jobs(model, stack) for stack in model.stacks}
+    recorded = {rule.name for rule in model.recording_rules}
+    for key, stacks in loaded.items():
+        known = [jobs[id(stack)] for stack in stacks]
+        names = {name for each in known if each is not None for name in each}
+        if None in known or not names:
+            continue
+        yield from _asked(model, rules[key], names, recorded)
+
+
+def _asked(model: Model, rule: Rule, jobs: set[str], recorded: set[str]) -> Iterator[Remark]:
+    tree = model.tree(rule)
+    told: set[str] = set()
+    for selector, severity, what in _selectors(tree) if tree is not None else ():
+        for matcher in selector.matchers:
+            if selector.name in recorded or not _misses(matcher, jobs) or matcher.value in told:
+                continue
+            told.add(matcher.value)
+            place, width = model.piece(rule.part.get("expr"), matcher.span)
+            message = f'no scrape job yields `job{matcher.op}"{matcher.value}"`, so {what}; {offered(matcher.value, sorted(jobs))}'
+            yield Remark(place, message, width=width, subject=f"{rule.subject}/{matcher.value}", severity=severity)
+
+
+def _misses(matcher: Matcher, jobs: set[str]) -> bool:
+    if matcher.name != "job" or not matcher.value:
+        return False
+    if matcher.op == "=":
+        return matcher.value not in jobs
+    if matcher.op == "=~":
+        return matches(matcher.value, "") is False and all(matches(matcher.value, job) is False for job in jobs)
+    return False
+
+
+def _selectors(tree: Expr) -> Iterator[tuple[VectorSelector, Severity, str]]:
+    """Yield each selector with what follows if it finds nothing."""
+    nothing = (Severity.ERROR, "the rule never gives a result")
+    waiting = [(tree, nothing)]
+    while waiting:
+        node, follows = waiting.pop()
+        if isinstance(node, VectorSelector):
+            yield node, *follows
+        elif isinstance(node, Call) and node.function.startswith("absent"):
+            absent = (Severity.ERROR, f"{node.function}() is true for ever") if follows is nothing else follows
+            waiting.extend((child, absent) for child in children(node))
+        elif isinstance(node, Binary) and node.op == "or":
+            half = (Severity.WARNING, "one side of `or` never gives a result")
+            waiting.extend((child, half) for child in children(node))
+        elif isinstance(node, Binary) and node.op == "unless":
+            waiting.append((node.left, follows))
+            waiting.append((node.right, (Severity.WARNING, "`unless` never takes anything away")))
+        else:
+            waiting.extend((child, follows) for child in children(node))
+
+
+def _jobs(model: Model, stack: Stack) -> set[str] | None:
+    """Return every value that `job` may have in a Prometheus; None if it may have others."""
+    if not stack.fragments_known or stack.prometheus.remote_reads:
+        return None
+    if any(process.flag("web.enable-remote-write-receiver") is not None for process in stack.processes):
+        return None
+    found: set[str] = set()
+    for job in stack.jobs:
+        found.add(job.name)
+        hosts = " ".join(target.address for target in model.targets if target.job is job)
+        if job.honor_labels and _TELLS_JOBS.search(f"{job.name} {job.metrics_path} {hosts}"):
+            return None
+        for rule in (*steps(job.relabelling), *steps(job.metric_relabelling)):
+            if rule.action in ("labelmap", "labeldrop", "labelkeep") or rule.target != "job":
+                if rule.action == "labelmap" or "$" in rule.target:
+                    opened = matches(rule.regex, "__meta_kubernetes_pod_label_job")
+                    if opened is not False and rule.replacement != "__param_$1":
+                        return None
+                continue
+            if rule.action not in ("replace", "lowercase", "uppercase") or references(rule.replacement):
+                return None
+            found.add(rule.replacement)
+        for discovery in job.discoveries:
+            found |= {label.text for name, label in discovery.part.get("labels").items() if name == "job"}
+            if discovery.mechanism not in ("static_configs", "kubernetes_sd_configs"):
+                found |= {t.labels["job"] for t in model.targets if t.job is job and "job" in t.labels}
+    return found
+

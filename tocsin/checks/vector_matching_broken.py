@@ -1,0 +1,107 @@
+"""Operators between vectors whose sides can never match, or match by less than is meant."""
+
+from collections.abc import Iterator
+
+from tocsin.checks import Example, Remark, check
+from tocsin.finding import Severity
+from tocsin.model import Model
+from tocsin.model.expressions import PlacedExpression, expressions
+from tocsin.promql import Aggregation, Binary, Call, Expr, VectorSelector, type_of, unwrapped, walk
+from tocsin.promql.label_values import Values
+from tocsin.promql.labels import Mismatch
+
+_RULES = "groups:\n- name: a\n  rules:\n  - alert: Slow\n    expr: {}\n"
+
+
+@check(
+    severity=Severity.ERROR,
+    fix="Aggregate both sides by the same labels, or name the labels that both have with on() or ignoring().",
+    bad=Example(
+        {"rules.yml": _RULES.format("sum by (job) (rate(errors_total[5m])) / rate(requests_total[5m]) > 0.1")},
+        at="sum by (job)",
+    ),
+    good=Example(
+        {"rules.yml": _RULES.format("sum by (job) (rate(e_total[5m])) / sum by (job) (rate(r_total[5m])) > 0.1")}
+    ),
+    origin="pint promql/vector_matching",
+)
+def vector_matching_broken(model: Model) -> Iterator[Remark]:
+    """No series of the one side is ever paired with one of the other, so the expression yields nothing.
+
+    After `unless` it is the other way round: nothing is ever taken away. (Prometheus, documentation of operators,
+    vector matching: series match that have the same labels, or the same of those that on() names.)
+    """
+    for each in expressions(model):
+        for node in walk(each.tree):
+            if isinstance(node, Binary) and node.op != "or" and not each.varies(node):
+                yield from _broken(each, node)
+
+
+def _broken(each: PlacedExpression, node: Binary) -> Iterator[Remark]:
+    if type_of(node.left) != "vector" or type_of(node.right) != "vector" or node.fill_left or node.fill_right:
+        return
+    place, width = each.piece(node.left.span if node.matching is None else node.matching.span)
+    mismatch = each.reader.mismatch(node)
+    if mismatch is not None:
+        follows = "takes nothing away" if node.op == "unless" else "yields nothing"
+        said = f"`{each.said(node)}` {follows}: {_why(each, node, mismatch)}"
+        yield Remark(place, said, width=width, subject=each.subject, severity=each.severity)
+    elif node.matching is not None and node.matching.on:
+        yield from _on_lost(each, node)
+
+
+def _why(each: PlacedExpression, node: Binary, mismatch: Mismatch) -> str:
+    name = mismatch.label
+    left, right = (_has(each, side, name, values) for side, values in
+                   ((node.left, mismatch.left), (node.right, mismatch.right)))  # fmt: skip
+    return f"the left side {left}, and the right side {right}"
+
+
+def _has(each: PlacedExpression, side: Expr, name: str, values: Values) -> str:
+    if values.only == frozenset({""}):
+        lost = each.reader.lost_at(side, name)
+        if isinstance(lost, Aggregation):
+            return f"has lost `{name}` in {lost.op}{_grouping(lost)}"
+        if isinstance(lost, Call):
+            return f"has no `{name}` ({lost.function}() gives none)"
+        return f"has no `{name}`"
+    if values.only is not None:
+        return f"has {name}={values}"
+    return f"has `{name}`" if not values.possible("") else f"has {name}≠{' or '.join(map(repr, sorted(values.never)))}"
+
+
+def _grouping(node: Aggregation) -> str:
+    if node.grouping is None:
+        return "()"
+    return f" {'without' if node.without else 'by'} ({', '.join(node.grouping)})"
+
+
+def _on_lost(each: PlacedExpression, node: Binary) -> Iterator[Remark]:
+    """Labels by which both sides shall match, and which neither side has."""
+    assert node.matching is not None  # noqa: S101 the caller has looked
+    left, right = each.reader.facts(node.left), each.reader.facts(node.right)
+    if left.nothing or right.nothing:
+        return
+    place, width = each.piece(node.matching.span)
+    for name in node.matching.labels:
+        if left.surely_absent(name) and right.surely_absent(name):
+            enough = all(facts.closed and facts.names <= {*node.matching.labels} for facts in (left, right))
+            said = f"`on ({', '.join(node.matching.labels)})` names `{name}`, which neither side has"
+            yield Remark(place, said, width=width, subject=f"{each.subject}/{name}", severity=Severity.WARNING if enough
+                         else each.severity, fix="Name labels that both sides still have.")  # fmt: skip
+            continue
+        meant = _misspelt(each, node, name)
+        if meant:
+            said = (
+                f"`on ({', '.join(node.matching.labels)})` names `{name}`, which no series of this system has:"
+                f" the two sides match without it; did you mean `{meant}`?"
+            )
+            yield Remark(place, said, width=width, subject=f"{each.subject}/{name}", severity=each.severity,
+                         fix=f"Write `{meant}`.")  # fmt: skip
+
+
+def _misspelt(each: PlacedExpression, node: Binary, name: str) -> str | None:
+    """Return the label that is meant by one that stands nowhere else, if one is clearly meant."""
+    sides = (unwrapped(node.left), unwrapped(node.right))
+    metrics = {found.name for side in sides for found in walk(side) if isinstance(found, VectorSelector) and found.name}
+    return each.model.rule_labels.misspelt(name, metrics, each.subject)

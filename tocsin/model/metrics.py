@@ -1,0 +1,191 @@
+"""Which metrics a system exports, and who says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from tocsin.artefacts.application import Application, Instrument
+from tocsin.artefacts.exposition import Exposition, Series, is_exposition, read_exposition
+from tocsin.source import Place, Unreadable, read_documents
+from tocsin.system import Kind
+
+if TYPE_CHECKING:
+    from tocsin.model import Model
+
+MetricType = Literal["counter", "gauge", "histogram", "summary", "untyped"]
+Origin = Literal["saved", "application", "recorded", "exporter"]
+"""A saved body of /metrics, the application's source, a recording rule, the shipped snapshot of an exporter."""
+_TYPES: Mapping[str, MetricType] = {
+    "counter": "counter",
+    "gauge": "gauge",
+    "histogram": "histogram",
+    "summary": "summary",
+    "info": "gauge",
+    "enum": "gauge",
+    "stateset": "gauge",
+    "gaugehistogram": "histogram",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric as one origin tells of it. The name is the series' own: `x_bucket`, `x_sum` and `x_count` are three."""
+
+    name: str
+    type: MetricType
+    """Of its family: that of `x_bucket` is histogram."""
+    labels: frozenset[str]
+    """Names of the labels that its series have, those of the target left out."""
+    origin: Origin
+    place: Place
+    values: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The values of a label, where all of them are known."""
+    buckets: tuple[float, ...] = ()
+    """The upper bounds of a histogram's buckets, +Inf left out; none where they are not known."""
+    complete: bool = True
+    """Whether `labels` are all that its series can have; where they may have others, absence proves nothing."""
+    lazy: bool = False
+    """Whether its series are born one by one, when a label value first occurs, so that there may be none before."""
+    by: str = ""
+    """Who exports it, where that is known: the job of a saved body, or an exporter's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedBody:
+    """A saved body of /metrics, and what its owner says of it in the file of the same name that ends in .yaml."""
+
+    file: str
+    job: str
+    """The job that scrapes it; by default, the file's name."""
+    exposition: Exposition
+    labels: Mapping[str, str]
+    """The target's labels."""
+    version: str = ""
+    date: str = ""
+
+
+class Metrics:
+    """The metrics of a system."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def named(self, name: str) -> tuple[Metric, ...]:
+        """Return what is known of a metric, nearest origin first; nothing if no origin has it."""
+        return self._known.get(name, ())
+
+    def names(self) -> frozenset[str]:
+        """Return every name that is known."""
+        return frozenset(self._known)
+
+    @cached_property
+    def _known(self) -> Mapping[str, tuple[Metric, ...]]:
+        found: dict[str, list[Metric]] = {}
+        for origin in (self._saved(), self._declared(), self._recorded()):
+            for metric in origin:
+                found.setdefault(metric.name, []).append(metric)
+        return {name: tuple(metrics) for name, metrics in found.items()}
+
+    @cached_property
+    def application(self) -> Application:
+        """What the folder's Python sources declare."""
+        folder = self._model.folder
+        texts = ((name, folder.text(name)) for name in folder.names if name.endswith(".py"))
+        return Application({name: text for name, text in texts if text})
+
+    @cached_property
+    def bodies(self) -> tuple[SavedBody, ...]:
+        """Every saved body of the folder: declared in system.yaml, else known by what the file says."""
+        return tuple(_bodies(self._model))
+
+    def _declared(self) -> Iterator[Metric]:
+        for instrument in self.application.instruments:
+            if instrument.known:
+                yield from _metrics_of(instrument)
+
+    def _saved(self) -> Iterator[Metric]:
+        for body in self.bodies:
+            for series in body.exposition.series.values():
+                yield _saved_metric(series, body)
+
+    def _recorded(self) -> Iterator[Metric]:
+        for rule in self._model.recording_rules:
+            yield Metric(
+                name=rule.name,
+                type="untyped",
+                labels=frozenset(rule.labels),
+                origin="recorded",
+                place=rule.place,
+                complete=False,
+            )
+
+
+def _metrics_of(instrument: Instrument) -> Iterator[Metric]:
+    for name, more in instrument.series:
+        yield Metric(
+            name=name,
+            type="gauge" if name.endswith("_created") else _TYPES.get(instrument.type, "untyped"),
+            labels=instrument.labels | more,
+            origin="application",
+            place=instrument.place,
+            values={instrument.name: instrument.states} if instrument.states else {},
+            buckets=instrument.buckets if name.endswith("_bucket") else (),
+            complete=instrument.complete,
+            lazy=instrument.lazy,
+        )
+
+
+def _saved_metric(series: Series, body: SavedBody) -> Metric:
+    bounds = [bound for value in series.labels.get("le", ()) if (bound := _number(value)) is not None]
+    return Metric(
+        name=series.name,
+        type=_TYPES.get(series.type, "untyped"),
+        labels=frozenset(series.labels),
+        origin="saved",
+        place=Place(body.file, series.line),
+        buckets=tuple(sorted(bound for bound in bounds if bound != float("inf"))),
+        by=body.job,
+    )
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _bodies(model: Model) -> Iterator[SavedBody]:
+    declared = {name for name, kind in model.sorted.declared.items() if kind is Kind.METRICS}
+    says = Kind.METRICS in model.declaration.artefacts
+    for name in model.folder.names:
+        suffix = name.lower().rpartition(".")[2]
+        if name in declared or (not says and suffix in ("prom", "metrics", "txt", "om")):
+            text = model.text(name)
+            if text and (name in declared or is_exposition(text)) and not name.endswith((".yaml", ".yml")):
+                yield _body(model, name, text)
+
+
+def _body(model: Model, name: str, text: str) -> SavedBody:
+    stem = name.rpartition(".")[0]
+    contract: Mapping[str, object] = {}
+    for suffix in (".yaml", ".yml"):
+        said = model.text(stem + suffix)
+        try:
+            documents = read_documents(said, stem + suffix) if said else ()
+        except Unreadable:
+            documents = ()
+        if documents and isinstance(documents[0].value, dict):
+            contract = documents[0].value
+    labels = contract.get("labels")
+    return SavedBody(
+        file=name,
+        job=str(contract.get("job") or contract.get("target") or stem.rpartition("/")[2]),
+        exposition=read_exposition(text),
+        labels={str(k): str(v) for k, v in labels.items()} if isinstance(labels, dict) else {},
+        version=str(contract.get("version") or ""),
+        date=str(contract.get("date") or ""),
+    )

@@ -1,0 +1,74 @@
+"""Findings for the reader at 3 a.m.: the line, the piece underlined, what follows, and the cure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from textwrap import wrap
+
+from tocsin.source import Place
+from tocsin.static import Examination, Judged
+from tocsin.verdict import Outcome
+
+WIDTH = 118
+MOST_SHOWN = 160
+"""Characters of a line of the user's; a longer one (a dashboard's JSON on one line) is cut around the place."""
+
+
+def render(examination: Examination) -> str:
+    """Return the findings as text: those that count in full, those that do not in a line."""
+    blocks = ["\n".join(_block(each, examination)) for each in examination.judged if _in_full(each)]
+    rest = [_line(each) for each in examination.judged if not _in_full(each)]
+    templates = [each for each in examination.unread if each.kind == "template"]
+    if templates:
+        rest.append(f"note: {len(templates)} unrendered templates were not examined, such as {templates[0].place.file}")
+    return "\n\n".join([*blocks, *(["\n".join(rest)] if rest else []), _summary(examination)])
+
+
+def _in_full(each: Judged) -> bool:
+    return each.verdict.outcome is not Outcome.WAIVED and str(each.finding.severity) != "info"
+
+
+def _block(each: Judged, examination: Examination) -> Iterator[str]:
+    finding = each.finding
+    yield f"{finding.severity}[{finding.check}] {finding.subject}"
+    yield from _excerpt(examination.texts(finding.place.file), finding.place, finding.width)
+    yield from _paragraph("", finding.message)
+    for place in finding.related:
+        yield f"  see  {place}"
+    yield from _paragraph("why  ", finding.why)
+    yield from _paragraph("fix  ", finding.fix)
+
+
+def _excerpt(text: str, place: Place, width: int) -> Iterator[str]:
+    yield f"  --> {place}"
+    lines = text.split("\n")
+    if not 1 <= place.line <= len(lines) or not text:
+        return
+    line = lines[place.line - 1].rstrip("\r").replace("\t", " ")
+    begin = max(0, place.column - 1 - MOST_SHOWN // 2) if len(line) > MOST_SHOWN else 0
+    shown = line[begin : begin + MOST_SHOWN]
+    column = place.column - 1 - begin
+    yield f"{place.line:>5} | {'…' if begin else ''}{shown}{'…' if begin + MOST_SHOWN < len(line) else ''}"
+    marks = max(1, min(width, len(shown) - column))
+    yield f"      | {' ' * (column + bool(begin))}{'^' * marks}"
+
+
+def _paragraph(title: str, text: str) -> Iterator[str]:
+    indent = " " * (2 + len(title))
+    for i, line in enumerate(wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent)):
+        yield f"  {title}{line.lstrip()}" if i == 0 else line
+
+
+def _line(each: Judged) -> str:
+    finding = each.finding
+    if each.verdict.outcome is Outcome.WAIVED:
+        return f"waived: {finding.place} {finding.check}: {finding.message} ({each.verdict.reason.splitlines()[0]})"
+    return f"{finding.severity}: {finding.place} {finding.check}: {finding.message}"
+
+
+def _summary(examination: Examination) -> str:
+    waived = sum(each.verdict.outcome is Outcome.WAIVED for each in examination.judged)
+    counts = [f"{count} {severity}" + "s" * (count != 1) for severity, count in examination.counts().items() if count]
+    counts += [f"{waived} waived"] if waived else []
+    looked = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in examination.artefacts.items())
+    return f"{', '.join(counts) or 'nothing found'}; looked at {looked or 'nothing'}"
