@@ -48,6 +48,8 @@ class Part:
     @property
     def text(self) -> str:
         """The scalar as it was written (`"0.50"`, `"5m"`); empty if it is no scalar or null."""
+        if isinstance(self.value, str):
+            return self.value
         if self.value is None or isinstance(self.value, (dict, list)):
             return ""
         return self.document.written.get(self.route, str(self.value))

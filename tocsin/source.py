@@ -259,12 +259,11 @@ def _aligned(text: str, at: int, value: str, offset: int) -> int | None:
             return at
         at = _past_blanks(text, at, escapes=escapes)
         if blank:
-            while index < min(offset, len(value)) and value[index] in _BLANK:
-                index += 1
-            if index < len(value) and index >= offset and value[index] in _BLANK:
-                return at - 1
+            index = _end_of_blanks(value, index)
+            if index > offset:
+                return at
             continue
-        if index >= offset or index >= len(value):
+        if index >= min(offset, len(value)):
             return at
         if escapes and text[at : at + 1] == "\\":
             at += _ESCAPE_LENGTHS.get(text[at + 1 : at + 2], 2)
@@ -274,6 +273,12 @@ def _aligned(text: str, at: int, value: str, offset: int) -> int | None:
             return None
         index += 1
     return None
+
+
+def _end_of_blanks(value: str, index: int) -> int:
+    while index < len(value) and value[index] in _BLANK:
+        index += 1
+    return index
 
 
 def _past_blanks(text: str, at: int, *, escapes: bool) -> int:

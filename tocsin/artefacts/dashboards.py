@@ -149,7 +149,8 @@ class Panel:
     @property
     def id(self) -> str:
         """The number by which links name it; empty if it has none."""
-        return self.body.string("id")
+        number = self.body.get("id").value
+        return str(number) if isinstance(number, (int, str)) else ""
 
     @property
     def type(self) -> str:

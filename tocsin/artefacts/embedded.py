@@ -22,6 +22,9 @@ class _Moved(Mapping[Route, Place]):
     def __getitem__(self, route: Route) -> Place:
         return self._outer.moved(self._inner[route])
 
+    def __contains__(self, route: object) -> bool:
+        return route in self._inner  # without working out the place
+
     def __iter__(self) -> Iterator[Route]:
         return iter(self._inner)
 
@@ -46,7 +49,26 @@ class _Outer:
                 found.append(i + 1)
         return found
 
+    @cached_property
+    def _lines(self) -> tuple[list[str], list[str]]:
+        """The lines of the file around it, and its own."""
+        return self._text.split("\n"), self._inner.split("\n")
+
+    @cached_property
+    def _literal(self) -> bool:
+        """Whether it is a literal block, whose lines are those of the file but for the indent."""
+        place = self._part.place
+        around = self._lines[0]
+        return place.line <= len(around) and around[place.line - 1][place.column - 1 :].startswith("|")
+
     def moved(self, place: Place) -> Place:
+        if self._literal:
+            around, own = self._lines
+            number = self._part.place.line + place.line
+            if number <= len(around) and place.line <= len(own):
+                outer, inner = around[number - 1].rstrip("\r"), own[place.line - 1]
+                if outer.endswith(inner):
+                    return Place(self._part.file, number, len(outer) - len(inner) + place.column)
         line = min(place.line, len(self._starts))
         return place_within(self._text, self._part.place, self._inner, self._starts[line - 1] + place.column - 1)
 

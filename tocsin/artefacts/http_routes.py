@@ -1,8 +1,8 @@
 """The paths that an application in Python serves, read from its sources and not run.
 
-Frameworks of one shape: a route is a text given to a decorator or a function, and what stands before it is given to a
-router, a blueprint or where that is included. Which router is included where is not followed: any prefix may stand
-before any route, so a path that is not served is surely not.
+Frameworks of one shape: a route is a text given to a decorator or a function of a router, and what stands before it is
+given to the router, or to where that is included. Which router is included where is not followed: any prefix of an
+inclusion may stand before any route, so a path that is told to be not served surely is not.
 (fastapi.tiangolo.com, APIRouter; flask.palletsprojects.com, Blueprint; starlette.io, routing; docs.aiohttp.org.)
 """
 
@@ -19,9 +19,10 @@ _DECORATORS = frozenset(
     {"get", "post", "put", "delete", "patch", "head", "options", "route", "api_route", "websocket", "websocket_route"}
 )
 _FUNCTIONS = frozenset(
-    {"add_route", "add_api_route", "add_url_rule", "add_get", "add_post", "add_view", "add_api_websocket_route", "Route",
-     "WebSocketRoute", "Rule", "add_head"}
+    {"add_route", "add_api_route", "add_url_rule", "add_get", "add_post", "add_view", "add_api_websocket_route",
+     "Route", "WebSocketRoute", "Rule", "add_head"}
 )  # fmt: skip
+_ROUTERS = frozenset({"APIRouter", "Blueprint", "FastAPI", "Flask", "Starlette", "Router", "Quart", "Application"})
 _SUBTREES = frozenset({"mount", "Mount", "add_static", "add_subapp"})
 _PREFIXES = frozenset({"prefix", "url_prefix", "root_path"})
 _PATHS = frozenset({"path", "rule"})
@@ -46,6 +47,8 @@ class Route:
     path: str
     place: Place
     width: int
+    router: str | None = None
+    """The prefix of its own router; None if that is not known, and may be any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,9 @@ class Routes:
 
     routes: tuple[Route, ...]
     prefixes: frozenset[str]
+    """What inclusions put before the routes of a router."""
+    routers: frozenset[str]
+    """The prefixes of the routers."""
     subtrees: frozenset[str]
     """Paths below which something serves that is not known."""
     texts: frozenset[str] = field(repr=False)
@@ -77,7 +83,8 @@ class Routes:
         found: dict[str, Route] = {}
         for head in heads:
             for route in self.routes:
-                found.setdefault((head + route.path) or "/", route)
+                for own in (route.router,) if route.router is not None else ("", *self.routers):
+                    found.setdefault((head + own + route.path) or "/", route)
                 if len(found) > _MOST_PATHS:
                     return found
         return found
@@ -99,68 +106,106 @@ def routes_of(texts: Mapping[str, str]) -> Routes | None:
     if not walk.routes:
         return None
     return Routes(
-        tuple(walk.routes), frozenset(walk.prefixes), frozenset(walk.subtrees), frozenset(walk.texts), walk.open
+        tuple(walk.routes),
+        frozenset(walk.prefixes),
+        frozenset(walk.routers),
+        frozenset(walk.subtrees),
+        frozenset(walk.texts),
+        walk.open,
     )
+
+
+_Bound = Mapping[str, str | None]
+"""The routers that names stand for: the prefix of each, None if it is not known."""
 
 
 class _Walk:
     def __init__(self) -> None:
         self.routes: list[Route] = []
         self.prefixes: set[str] = set()
+        self.routers: set[str] = set()
         self.subtrees: set[str] = set()
         self.texts: set[str] = set()
         self.open = False
         self.constants: dict[str, str] = {}
+        self.routed: set[int] = set()
 
     def module(self, tree: ast.Module, file: str, text: str) -> None:
         lines = text.split("\n")
-        routed: set[int] = set()
+        self.routed = set()
         self.constants = {
             target.id: node.value.value
             for node in tree.body
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+            if isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
             for target in node.targets
             if isinstance(target, ast.Name)
         }
+        self.scope(tree, {}, file, lines)
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call):
-                self.call(node, file, lines, routed)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in routed:
-                if node.value.startswith("/") and len(node.value) < 200:
-                    self.texts.add(node.value)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in self.routed:
+                self.texts |= {node.value} if node.value.startswith("/") else set()
 
-    def call(self, node: ast.Call, file: str, lines: list[str], routed: set[int]) -> None:
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    def scope(self, top: ast.AST, outer: _Bound, file: str, lines: list[str]) -> None:
+        """Read a module, a class or a function, and what stands in it; names mean what they mean there."""
+        waiting: list[tuple[ast.AST, _Bound]] = [(top, outer)]
+        while waiting:
+            node, known = waiting.pop()
+            here = {**known, **self.routers_in(node)}
+            inside = list(_own_nodes(node))
+            for each in inside:
+                if isinstance(each, ast.Call):
+                    self.call(each, here, file, lines)
+            scopes = [each for each in inside if isinstance(each, _SCOPES)]
+            waiting.extend((each, here) for each in scopes)
+
+    def routers_in(self, scope: ast.AST) -> dict[str, str | None]:
+        found: dict[str, str | None] = {}
+        for node in _own_nodes(scope):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+                made = _called(node.value)
+                for target in node.targets:
+                    if isinstance(target, ast.Name) and made in _ROUTERS:
+                        given = [k.value for k in node.value.keywords if k.arg in _PREFIXES]
+                        found[target.id] = (self.text(given[0]) if given else "") if target.id not in found else None
+        return found
+
+    def call(self, node: ast.Call, routers: _Bound, file: str, lines: list[str]) -> None:
+        name = _called(node)
         for keyword in node.keywords:
             if keyword.arg in _PREFIXES:
-                self.prefix(keyword.value, routed)
+                self.prefix(keyword.value, self.routers if name in _ROUTERS else self.prefixes)
         given = [k.value for k in node.keywords if k.arg in _PATHS]
         first = node.args[0] if node.args else (given[0] if given else None)
         if first is None:
             return
         if name in _SUBTREES:
             text = self.text(first)
-            self.subtrees.add(text) if text is not None else setattr(self, "open", True)
+            self.open |= text is None
+            self.subtrees |= {text} if text is not None else set()
         elif name in _DECORATORS or name in _FUNCTIONS:
-            self.route(first, file, lines, routed, sure=name in _FUNCTIONS)
+            of = node.func.value if isinstance(node.func, ast.Attribute) else None
+            router = routers.get(of.id) if isinstance(of, ast.Name) else None
+            self.route(first, router, file, lines, sure=name in _FUNCTIONS)
 
-    def prefix(self, value: ast.expr, routed: set[int]) -> None:
+    def prefix(self, value: ast.expr, among: set[str]) -> None:
         text = self.text(value)
         if text is None:
             self.open = True
         elif text:
-            self.prefixes.add(text.rstrip("/"))
-            routed.add(id(value))
+            among.add(text.rstrip("/"))
+            self.routed.add(id(value))
 
-    def route(self, value: ast.expr, file: str, lines: list[str], routed: set[int], *, sure: bool) -> None:
+    def route(self, value: ast.expr, router: str | None, file: str, lines: list[str], *, sure: bool) -> None:
         text = self.text(value)
         if text is None:
             self.open |= sure or isinstance(value, ast.JoinedStr)
         elif text.startswith("/") or text == "":
             if isinstance(value, ast.Constant):
-                routed.add(id(value))
-            self.routes.append(Route(text, _place(value, file, lines), max(1, len(text))))
+                self.routed.add(id(value))
+            own = router.rstrip("/") if router is not None else None
+            self.routes.append(Route(text, _place(value, file, lines), max(1, len(text)), own))
 
     def text(self, value: ast.expr) -> str | None:
         if isinstance(value, ast.Constant) and isinstance(value.value, str):
@@ -168,6 +213,25 @@ class _Walk:
         if isinstance(value, ast.Name):
             return self.constants.get(value.id)
         return None
+
+
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+
+
+def _own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
+    """Yield what stands in a scope, without what stands in the scopes in it; their decorators are its own."""
+    waiting = list(ast.iter_child_nodes(scope))
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, _SCOPES):
+            waiting.extend(getattr(node, "decorator_list", ()))
+        else:
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else str(getattr(node.func, "id", ""))
 
 
 def _place(node: ast.expr, file: str, lines: list[str]) -> Place:

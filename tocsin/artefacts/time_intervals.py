@@ -19,7 +19,10 @@ WEEKDAYS = {
 MONTHS = {
     name: i + 1
     for i, name in enumerate(
-        "january february march april may june july august september october november december".split()
+        (
+            *("january", "february", "march", "april", "may", "june"),
+            *("july", "august", "september", "october", "november", "december"),
+        )
     )
 }
 LONGEST = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
@@ -60,24 +63,33 @@ def problems(spec: Part) -> Iterator[Problem]:
     """Yield what is wrong with one specification, and where."""
     for item in spec.list("times"):
         yield from _time_problems(item)
-    for item in spec.list("weekdays"):
+    for item in _items(spec, "weekdays"):
         found = span(item.text, WEEKDAYS, numbers=False)
         if isinstance(found, str):
             yield item, found
         elif found[0] > found[1]:
             yield item, f"{item.text!r} ends before it begins: the week begins on Sunday"
-    for item in spec.list("days_of_month"):
+    for item in _items(spec, "days_of_month"):
         yield from _day_problems(item)
     for key, names in (("months", MONTHS), ("years", None)):
-        for item in spec.list(key):
-            found = span(item.text, names)
-            if isinstance(found, str):
-                yield item, found
-            elif found[0] > found[1]:
-                yield item, f"{item.text!r} ends before it begins"
+        for item in _items(spec, key):
+            yield from _ordered(item, names)
     location = spec.get("location")
     if location.text and not _is_zone(location.text):
         yield location, f"{location.text!r} is no time zone"
+
+
+def _items(spec: Part, key: str) -> Iterator[Part]:
+    """Yield the ranges of a field that hold something."""
+    return (item for item in spec.list(key) if item.text)
+
+
+def _ordered(item: Part, names: Mapping[str, int] | None) -> Iterator[Problem]:
+    found = span(item.text, names)
+    if isinstance(found, str):
+        yield item, found
+    elif found[0] > found[1]:
+        yield item, f"{item.text!r} ends before it begins"
 
 
 def _time_problems(item: Part) -> Iterator[Problem]:
@@ -94,11 +106,11 @@ def _time_problems(item: Part) -> Iterator[Problem]:
         ends.append(found)
     if ends[0] >= ends[1]:
         start, end = item.string("start_time"), item.string("end_time")
-        yield (
-            item.get("end_time"),
+        message = (
             f"a time range cannot begin at {start} and end at {end}; one over midnight is two: {start} to 24:00, and "
-            f"00:00 to {end}",
+            f"00:00 to {end}"
         )
+        yield item.get("end_time"), message
 
 
 def _day_problems(item: Part) -> Iterator[Problem]:

@@ -10,7 +10,8 @@ from tocsin.model.alert_templates import alert_templates
 from tocsin.promql import Span
 
 _RULES = (
-    "groups:\n- name: a\n  rules:\n  - alert: Down\n    expr: up == 0\n    annotations:\n      summary: It is {{ %s }}.\n"
+    "groups:\n- name: a\n  rules:\n  - alert: Down\n    expr: up == 0\n    annotations:\n"
+    "      summary: It is {{ %s }}.\n"
 )
 
 

@@ -23,8 +23,12 @@ from tocsin.promql import (
     walk,
 )
 
-_RULES = "groups:\n- name: a\n  rules:\n  - alert: Busy\n    expr: 1 - avg by (instance) (rate(idle_seconds_total[5m])){}\n"
-_MEANT = re.compile(r"watch-?dog|dead-?man|always|heartbeat|snitch|InfoInhibitor", re.IGNORECASE)
+_RULES = (
+    "groups:\n- name: a\n  rules:\n  - alert: Busy\n    expr: 1 - avg by (instance) (rate(idle_seconds_total[5m])){}\n"
+)
+_MEANT = re.compile(
+    r"watch-?dog|dead-?man|always|heartbeat|snitch|keep-?alive|i-?am-?alive|test-?alert|InfoInhibitor", re.IGNORECASE
+)
 _KEEPING = frozenset(
     {"label_replace", "label_join", "sort", "sort_desc", "abs", "last_over_time", "max_over_time", "min_over_time"}
     | {"present_over_time", "first_over_time"}
@@ -48,7 +52,8 @@ def alert_without_comparison(alert: Rule, model: Model) -> Iterator[Remark]:
     comparison without `bool` takes series away.)
     """
     tree = model.tree(alert)
-    if tree is None or not selectors(tree) or _MEANT.search(alert.name) or _MEANT.search(alert.group):
+    meant = _MEANT.search(alert.name) or _MEANT.search(alert.group) or alert.labels.get("severity") == "none"
+    if tree is None or not selectors(tree) or meant:
         return
     if _depends(tree, model, 0):
         return
@@ -72,9 +77,7 @@ def _depends(expr: Expr, model: Model, depth: int) -> bool:
     match expr:
         case Binary(op="or", left=left, right=right):
             return _depends(left, model, depth) and _depends(right, model, depth)
-        case Binary(op="and", left=left, right=right):
-            return True
-        case Binary(op="unless"):
+        case Binary(op="and" | "unless"):
             return True
         case Binary(op=op, bool_=bool_) if op in COMPARISONS and not bool_:
             return True

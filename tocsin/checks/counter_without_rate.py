@@ -27,7 +27,7 @@ _EVENTS = re.compile(
     r"(?:errors?|failures?|failed|exceptions?|restarts?|dropped|discarded|rejected|retries|timeouts?|panics?|crashes)"
     r"_total$"
 )
-"""Names of what happens, for `_total` alone is the name of many a gauge as well (`disk_total`, `nodes_offline_total`)."""
+"""Names of what happens; `_total` alone is the end of many a gauge's name as well (`nodes_offline_total`)."""
 
 
 @check(
@@ -49,8 +49,8 @@ def counter_without_rate(alert: Rule, model: Model) -> Iterator[Remark]:
             continue
         quotient = _quotient(value)
         if quotient is not None and _both_count(quotient, model):
-            said = f"{quotient[0].name} and {quotient[1].name} count from the start of their process on: "
-            said += "their quotient is the average since then, and hardly moves"
+            names = " and ".join(dict.fromkeys(each.name or "" for each in quotient))
+            said = f"{names} counted from the start of the process on: the quotient is the average since then"
             place, width = model.piece(alert.part.get("expr"), quotient[0].span)
             yield Remark(place, said, width=width, severity=Severity.WARNING)
             continue

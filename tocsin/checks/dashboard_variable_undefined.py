@@ -8,10 +8,10 @@ from tocsin.artefacts.dashboards import REFERENCE, Dashboard, SourceReference, r
 from tocsin.checks import Example, Remark, check
 from tocsin.finding import Severity
 from tocsin.model import Model
-from tocsin.model.dashboards import DashboardQuery, place_of_character
+from tocsin.model.dashboards import DashboardQuery
 from tocsin.model.interpolation import BUILT_IN
 from tocsin.part import Part
-from tocsin.source import offered
+from tocsin.source import offered, place_within
 
 _GROUP = re.compile(r"\(\?P?<(\w+)>")
 _PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -62,7 +62,7 @@ def dashboard_variable_undefined(dashboard: Dashboard, model: Model) -> Iterator
             uses.setdefault(part.text, _Use(part, 0, len(part.text), "the repetition of a panel")).panels.add("")
     for name, use in uses.items():
         text = model.text(use.part.file)
-        place = place_of_character(text, use.part.place, use.part.text, use.start)
+        place = place_within(text, use.part.place, use.part.text, use.start)
         times = f", in {len(use.panels)} places" if len(use.panels) > 1 else ""
         said = f"{use.where} uses the variable `{name}`{times}, which the dashboard does not define; "
         yield Remark(place, said + offered(name, known), width=use.width, subject=f"{dashboard.subject}/${name}")

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator, Mapping
 
 from tocsin.artefacts.rules import Rule
 from tocsin.checks import Example, Remark, at_key, check
 from tocsin.finding import Severity
 from tocsin.model import Model
-from tocsin.promql import COMPARISONS, Binary, Expr, NumberLiteral, selectors, unwrapped
+from tocsin.promql import Binary, Expr, NumberLiteral, selectors, unwrapped
 from tocsin.promql.labels import NAME
 
 _RULES = (
     "groups:\n- name: a\n  rules:\n  - alert: Full\n    expr: used_ratio > 0.7\n    labels:\n      severity: warning\n"
     "  - alert: Full\n    expr: used_ratio > 0.9\n    labels:\n      severity: {}\n"
 )
+
+_HOLDS: Mapping[str, Callable[[float, float], bool]] = {
+    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge
+}  # fmt: skip
+_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 @check(
@@ -68,7 +74,7 @@ def _same(first: Rule, rule: Rule, model: Model) -> Iterator[Remark]:
         yield at_key(rule.part.get("expr"), said, severity=Severity.WARNING, related=(first.expression_place,),
                      fix="Take one of them away.")  # fmt: skip
         return
-    if rule.alerting and _subject(one) == _subject(other) and _subject(one) is not None:
+    if rule.alerting and _both_hold(one, other):
         said = (
             f"two rules raise {rule.name} for the same series, with the same labels ({labels}): the other is in {where}"
         )
@@ -80,14 +86,26 @@ def _same(first: Rule, rule: Rule, model: Model) -> Iterator[Remark]:
     yield at_key(rule.part.get("expr"), said, related=(first.expression_place,))
 
 
-def _subject(expr: Expr) -> Expr | None:
-    """Return what is compared with a number, if an expression is no more than that."""
+def _both_hold(one: Expr, other: Expr) -> bool:
+    """Whether both compare the same with numbers, and some value passes both comparisons."""
+    first, second = _compared(one), _compared(other)
+    if first is None or second is None or first[0] != second[0]:
+        return False
+    numbers = {first[2], second[2]}
+    tried = [number + step for number in numbers for step in (-1e-6 * max(1.0, abs(number)), 0.0, 1e-6)]
+    tried += [min(numbers) - 1, sum(numbers) / len(numbers), max(numbers) + 1]
+    return any(_HOLDS[first[1]](value, first[2]) and _HOLDS[second[1]](value, second[2]) for value in tried)
+
+
+def _compared(expr: Expr) -> tuple[Expr, str, float] | None:
+    """Return what is compared with a number, the operator and the number, if an expression is no more than that."""
     inner = unwrapped(expr)
-    if isinstance(inner, Binary) and inner.op in COMPARISONS and not inner.bool_:
-        if isinstance(unwrapped(inner.right), NumberLiteral) and selectors(inner.left):
-            return unwrapped(inner.left)
-        if isinstance(unwrapped(inner.left), NumberLiteral):
-            return unwrapped(inner.right)
+    if isinstance(inner, Binary) and inner.op in _HOLDS and not inner.bool_:
+        left, right = unwrapped(inner.left), unwrapped(inner.right)
+        if isinstance(right, NumberLiteral) and selectors(left):
+            return left, inner.op, right.value
+        if isinstance(left, NumberLiteral) and selectors(right):
+            return right, _TURNED.get(inner.op, inner.op), left.value
     return None
 
 

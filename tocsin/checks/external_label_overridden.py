@@ -11,9 +11,7 @@ _PROMETHEUS = (
     "global:\n  external_labels:\n    {}: eu-1\nrule_files: [rules.yml]\nscrape_configs:\n- job_name: a\n"
     "  static_configs:\n  - targets: [a:80]\n"
 )
-_RULES = (
-    "groups:\n- name: a\n  rules:\n  - alert: Down\n    expr: up == 0\n    labels:\n      cluster: main\n"
-)
+_RULES = "groups:\n- name: a\n  rules:\n  - alert: Down\n    expr: up == 0\n    labels:\n      cluster: main\n"
 
 
 @check(

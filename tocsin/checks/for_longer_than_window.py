@@ -49,7 +49,7 @@ def for_longer_than_window(alert: Rule, model: Model) -> Iterator[Remark]:
             hold, held = format_duration(alert.hold_seconds), format_duration(window)
             said = f"one event is in the {held} of {call.function}({name}) for {held}, and `for` waits {hold}: "
             single = _SINGLE.search(name) is not None
-            if not single and (isinstance(unwrapped(tree), Binary) and unwrapped(tree) is not comparison.node):
+            if not single and (unwrapped(tree) is not comparison.node or call.function not in ("increase", "changes")):
                 continue
             said += f"{alert.name} cannot ring for it" if single else f"{alert.name} rings only if they go on"
             yield at_key(alert.part.get("for"), said, severity=None if single else Severity.INFO)

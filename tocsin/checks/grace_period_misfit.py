@@ -43,6 +43,7 @@ def grace_period_misfit(workload: Workload) -> Iterator[Remark]:
         wait = _pre_stop(container)
         if wait is not None:
             yield from _too_short(workload, container, *wait)
+        yield from _server(workload, container, wait[1] if wait is not None else 0.0)
         if workload.runs_on:
             yield from _too_long(workload, container)
 
@@ -59,9 +60,30 @@ def _too_short(workload: Workload, container: Container, part: Part, wait: float
     for probe in container.probes:
         grace = probe.part.number("terminationGracePeriodSeconds")
         if grace is not None and 0 < grace <= wait:
-            told = f"after a failed {probe.word} probe {seconds(grace)} are left, and preStop alone waits {seconds(wait)}"
+            told = f"after a failed {probe.word} probe {seconds(grace)} are left, and preStop waits {seconds(wait)}"
             there = probe.part.get("terminationGracePeriodSeconds")
             yield at(there, told, subject=probe.subject, severity=Severity.WARNING)
+
+
+_SERVER_FLAGS = re.compile(r"--(?:timeout-graceful-shutdown|graceful-timeout)(?:=(\d{1,6}))?")
+"""How long uvicorn and gunicorn let requests finish, in seconds."""
+
+
+def _server(workload: Workload, container: Container, wait: float) -> Iterator[Remark]:
+    words = container.command_line
+    for i, word in enumerate(words):
+        found = _SERVER_FLAGS.fullmatch(word.text)
+        value = words[i + 1] if found and found[1] is None and i + 1 < len(words) else word
+        text = found[1] or value.text if found else ""
+        if not text.isdecimal() or len(text) > 6 or wait >= workload.grace:
+            continue
+        if wait + float(text) > workload.grace:
+            before = f" after {seconds(wait)} of preStop" if wait else ""
+            told = (
+                f"`{container.name}` lets requests finish for {seconds(float(text))}{before}, and is killed after "
+                f"{seconds(workload.grace)}"
+            )
+            yield at(value, told, subject=container.subject, severity=Severity.WARNING)
 
 
 def _too_long(workload: Workload, container: Container) -> Iterator[Remark]:
@@ -69,7 +91,7 @@ def _too_long(workload: Workload, container: Container) -> Iterator[Remark]:
     there = workload.spec.get("terminationGracePeriodSeconds")
     if liveness is None or workload.grace < _LONG or liveness.part.get("terminationGracePeriodSeconds"):
         return
-    told = f"a `{container.name}` that hangs is killed only {seconds(workload.grace)} after its liveness probe has failed"
+    told = f"a `{container.name}` that hangs is killed only {seconds(workload.grace)} after its liveness has failed"
     fix = "Give the liveness probe a terminationGracePeriodSeconds of its own, short."
     yield at(there, told, subject=container.subject, severity=Severity.WARNING, fix=fix)
 

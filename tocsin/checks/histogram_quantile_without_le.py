@@ -33,6 +33,13 @@ def histogram_quantile_without_le(model: Model) -> Iterator[Remark]:
                 yield from _lost(each, node)
 
 
+def _buckets(name: str, each: PlacedExpression) -> bool:
+    """Whether a metric is one of buckets, or recorded from such."""
+    trees = [each.model.tree(rule) for rule in each.model.rule_labels.recorders.get(name, ())]
+    read = [selector.name or "" for tree in trees if tree is not None for selector in selectors(tree)]
+    return any(each.endswith("_bucket") for each in (name, *read))
+
+
 def _lost(each: PlacedExpression, node: Call) -> Iterator[Remark]:
     buckets = node.args[1]
     names = [selector.name or "" for selector in selectors(buckets)]
@@ -47,7 +54,7 @@ def _lost(each: PlacedExpression, node: Call) -> Iterator[Remark]:
         yield Remark(place, f"histogram_quantile() yields nothing: {said}", width=width, subject=each.subject,
                      severity=each.severity, fix="Ask the buckets, `..._bucket`.")  # fmt: skip
         return
-    if not facts.surely_absent("le") or not any(name.endswith("_bucket") for name in names):
+    if not facts.surely_absent("le") or facts.may_have("vmrange") or not any(_buckets(name, each) for name in names):
         return  # of native histograms, the series have no le, and need none
     lost = each.reader.lost_at(buckets, "le")
     place, width = each.piece(buckets.span if lost is None else lost.span)

@@ -41,7 +41,7 @@ spec:
     origin="polaris hpaMinAvailability",
 )
 def hpa_minimum_one(kubernetes_object: KubernetesObject, model: Model) -> Iterator[Remark]:
-    """With little load one pod is left, so each restart by the liveness probe, and each drain, is an outage of the whole.
+    """With little load one pod is left, so each restart by the liveness probe, and each drain, is an outage.
 
     (kubernetes.io/docs/reference/kubernetes-api, HorizontalPodAutoscaler: minReplicas is 1 by default.)
     """

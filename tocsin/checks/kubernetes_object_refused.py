@@ -99,7 +99,8 @@ def _unquoted_booleans(thing: KubernetesObject, model: Model) -> Iterator[Part]:
     for kind in ("containers", "initContainers"):
         values += [env.get("value") for c in template.list("spec", kind) for env in c.list("env")]
     for value in values:
-        if isinstance(value.value, str) and _UNQUOTED_BOOLEANS.fullmatch(value.value) and not value.file.endswith(".json"):
+        word = isinstance(value.value, str) and _UNQUOTED_BOOLEANS.fullmatch(value.value)
+        if word and not value.file.endswith(".json"):
             place = value.place
             line = model.text(place.file).split("\n")[place.line - 1 : place.line]
             if line and line[0][place.column - 1 :].startswith(value.value):
@@ -108,7 +109,8 @@ def _unquoted_booleans(thing: KubernetesObject, model: Model) -> Iterator[Part]:
 
 def _by_pod_security(model: Model, version: Version | None) -> Iterator[Remark]:
     levels: Mapping[str, str] = {
-        each.name: each.part.string("metadata", "labels", pod_security.ENFORCE) for each in model.objects_of("Namespace")
+        each.name: each.part.string("metadata", "labels", pod_security.ENFORCE)
+        for each in model.objects_of("Namespace")
     }
     for workload in model.workloads:
         level = levels.get(workload.namespace, "") if workload.namespace else ""

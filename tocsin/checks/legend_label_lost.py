@@ -7,8 +7,8 @@ from tocsin.artefacts.dashboards import Query
 from tocsin.checks import Example, Remark, check
 from tocsin.finding import Severity
 from tocsin.model import Model
-from tocsin.model.dashboards import place_of_character
 from tocsin.promql.labels import labels_of
+from tocsin.source import place_within
 
 _GRAFANAS_OWN = "label_name"
 """What Grafana's editor offers as an example, and many leave."""
@@ -45,7 +45,7 @@ def legend_label_lost(query: Query, model: Model) -> Iterator[Remark]:
     one = facts.closed and not has  # there is nothing to be told apart
     for match in _LABEL.finditer(legend.text):
         if facts.surely_absent(match[1]) and match[1] != _GRAFANAS_OWN:
-            place = place_of_character(model.text(legend.file), legend.place, legend.text, match.start())
+            place = place_within(model.text(legend.file), legend.place, legend.text, match.start())
             kept = f"; it has {', '.join(has)}" if has and facts.closed else "; it has no label at all" if one else ""
             title = query.panel.title or "the panel"
             said = f"the legend of {title} shows the label `{match[1]}`, which its query has lost{kept}"

@@ -10,7 +10,6 @@ from tocsin.finding import Severity
 from tocsin.model import Model
 from tocsin.model.listening import LOOPBACK
 from tocsin.model.workloads import Probe
-from tocsin.part import Part
 
 _POD = """\
 apiVersion: v1
@@ -34,7 +33,8 @@ _FRAMEWORKS = {
 _CLIENTS = re.compile(
     r"""(?x)
     \b(?:curl|wget)\b[^|;&]*?\bhttps?://(?P<url>[\w.-]+)
-    | \b(?:pg_isready|psql|mysqladmin|mysql|mariadb|mongo|mongosh|redis-cli)\b[^|;&]*?\s(?:-h|--host)[=\s]*(?P<host>[\w.-]+)
+    | \b(?:pg_isready|psql|mysqladmin|mysql|mariadb|mongo|mongosh|redis-cli)\b
+      [^|;&]*?\s(?:-h|--host)[=\s]*(?P<host>[\w.-]+)
     | \bnc\b(?:\s+-\w+)*\s+(?P<nc>[A-Za-z][\w.-]+)\s+\d+
     """
 )
@@ -47,10 +47,10 @@ _CLIENTS = re.compile(
     good=Example({"pod.yaml": _POD.format(path="/health/live")}),
 )
 def liveness_checks_dependency(probe: Probe, model: Model) -> Iterator[Remark]:
-    """When that is slow or away, every replica is restarted at once, which mends nothing and takes the service down.
+    """When that is slow or away, every replica is restarted at once, which mends nothing and is an outage.
 
-    (kubernetes.io/docs/concepts/workloads/pods/probes: a liveness probe must tell a failure that a restart mends; Spring
-    Boot, Actuator: the liveness probe should not depend on external systems.)
+    (kubernetes.io/docs/concepts/workloads/pods/probes: a liveness probe must tell a failure that a restart mends;
+    Spring Boot, Actuator: the liveness probe should not depend on external systems.)
     """
     if probe.kind != "livenessProbe" or not probe.container.workload.runs_on:
         return
@@ -82,16 +82,12 @@ def _of_command(probe: Probe, model: Model) -> Iterator[Remark]:
 
 def _elsewhere(host: str, probe: Probe, model: Model) -> bool:
     """Tell whether a name surely means something else than the pod itself: a Service of the folder, not its own."""
-    if not host or LOOPBACK.fullmatch(host) or host == "0.0.0.0":  # noqa: S104 an address that is looked for
+    if not host or LOOPBACK.fullmatch(host) or host == "0.0.0.0":
         return False
     own = {service.name for service in model.belonging.services(probe.container.workload)}
-    name = host.split(".")[0]
+    name = host.partition(".")[0]
     return name not in own and name != probe.container.workload.object.name and name in _services(model)
 
 
 def _services(model: Model) -> frozenset[str]:
-    return frozenset(_names(each.part) for each in model.objects_of("Service"))
-
-
-def _names(part: Part) -> str:
-    return part.string("metadata", "name")
+    return frozenset(each.name for each in model.objects_of("Service"))

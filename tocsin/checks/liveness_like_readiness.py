@@ -49,8 +49,8 @@ spec:
 def liveness_like_readiness(container: Container, model: Model) -> Iterator[Remark]:
     """A container that is only busy, and should be spared requests, is killed instead of getting a rest.
 
-    (kubernetes.io/docs/concepts/workloads/pods/probes: if liveness asks what readiness asks, its failureThreshold must be
-    higher, so that the pod is not ready for a while before it is killed.)
+    (kubernetes.io/docs/concepts/workloads/pods/probes: if liveness asks what readiness asks, its failureThreshold must
+    be higher, so that the pod is not ready for a while before it is killed.)
     """
     liveness, readiness = container.probe("livenessProbe"), container.probe("readinessProbe")
     if liveness is None or readiness is None or not liveness.handler or not container.workload.runs_on:

@@ -47,7 +47,7 @@ def mounted_file_missing(model: Model) -> Iterator[Remark]:
     is not there.)
     """
     for process in model.processes:
-        yield from _configuration(model, process)
+        yield from _configuration(process)
         yield from _loaded(model, process)
         yield from _read_later(model, process)
     yield from _sub_paths(model)
@@ -57,7 +57,7 @@ def mounted_file_missing(model: Model) -> Iterator[Remark]:
         yield from _binds(model, compose)
 
 
-def _configuration(model: Model, process: Process) -> Iterator[Remark]:
+def _configuration(process: Process) -> Iterator[Remark]:
     """Yield that the configuration which a flag names is mounted under another name."""
     for flag in ("config.file", "web.config.file"):
         said = process.flag_part(flag)
@@ -120,11 +120,11 @@ def _globs(model: Model, process: Process) -> Iterator[Part]:
 def _read_later(model: Model, process: Process) -> Iterator[Remark]:
     """Yield the keys and certificates of a configuration that are in none of the mounts that hold the others."""
     config = process.config
-    documents = (*model.prometheus_configs, *model.alertmanager_configs) if config is not None else ()
-    for whole in documents:
-        if config is None or not content_of(whole.part.document, [config]):
+    wholes = [one.part for one in model.prometheus_configs] + [one.part for one in model.alertmanager_configs]
+    for whole in wholes if config is not None else ():
+        if config is None or not content_of(whole.document, [config]):
             continue
-        for part in whole.part.walk():
+        for part in whole.walk():
             path = part.text
             if not part.key.endswith("_file") or not path.startswith("/") or path.startswith(_BY_KUBERNETES):
                 continue

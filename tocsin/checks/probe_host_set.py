@@ -19,7 +19,7 @@ spec:
       readinessProbe:
         httpGet: {{path: /ready, port: 8080{host}}}
 """
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]", "0.0.0.0", "::"})  # noqa: S104 addresses that are looked for
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]", "0.0.0.0", "::"})
 
 
 @check(
@@ -32,14 +32,14 @@ def probe_host_set(probe: Probe) -> Iterator[Remark]:
     """The kubelet asks that host from the node, so something else answers for this container.
 
     Pod Security refuses it in namespaces of level baseline since Kubernetes 1.34.
-    (kubernetes.io/docs/concepts/workloads/pods/probes, HTTP probes; pkg/kubelet/prober/prober.go; pod-security-admission,
-    policy/check_hostProbesAndhostLifecycle.go.)
+    (kubernetes.io/docs/concepts/workloads/pods/probes, HTTP probes; pkg/kubelet/prober/prober.go;
+    pod-security-admission, policy/check_hostProbesAndhostLifecycle.go.)
     """
     host = probe.action.get("host")
     if not isinstance(host.value, str) or not host.value or probe.container.workload.host_network:
         return  # on the node's own network, the node's loopback is the pod's
     if host.value.lower() in _LOOPBACK:
-        yield at(host, f"the {probe.word} probe asks {host.value}, which is the node's loopback: the pod is never asked")
+        yield at(host, f"the {probe.word} probe asks {host.value}, the node's loopback: the pod is never asked")
     else:
         told = f"the {probe.word} probe asks {host.value} and not the pod that it decides about"
         yield at(host, told)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from tocsin.artefacts.compose import image_name
 from tocsin.artefacts.http_routes import Routes
 from tocsin.checks import Example, Remark, at, check
 from tocsin.finding import Severity
@@ -39,6 +40,18 @@ services:
 """
 _DOCKERFILE = "FROM python\nCOPY shop shop\nCMD uvicorn shop.main:app\n"
 _APP = 'import fastapi\napp = fastapi.FastAPI()\n@app.get("{path}")\ndef ready(): return "ready"\n'
+_SERVED = {
+    "prometheus": ("/-/healthy", "/-/ready"),
+    "alertmanager": ("/-/healthy", "/-/ready"),
+    "pushgateway": ("/-/healthy", "/-/ready"),
+}
+"""What the programs answer of themselves, by the name of their image.
+
+(prometheus.io/docs/prometheus/latest/management_api; prometheus.io/docs/alerting/latest/management_api.)
+"""
+_HEALTH = re.compile(
+    r"/-/|/(?:health|healthz|healthy|ready|readyz|readiness|live|livez|liveness|status/health|ping)/?$"
+)
 _LOCAL_URL = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\]):(\d{1,5})(/[\w./?=&%-]*)")
 
 
@@ -88,7 +101,23 @@ def probe_path_not_served(model: Model) -> Iterator[Remark]:
         routes = applications.routes(built)
         if routes is not None:
             yield from _unserved(questions, routes)
+    yield from _known_programs(model)
     yield from _from_outside(model)
+
+
+def _known_programs(model: Model) -> Iterator[Remark]:
+    """Yield paths that a program of a known image does not serve."""
+    for workload in model.workloads:
+        for container in workload.running:
+            program = image_name(container.image)
+            served = _SERVED.get(program)
+            if served is None or any("web.route-prefix" in t or "web.external-url" in t for t in container.texts):
+                continue
+            for probe in container.probes:
+                path = probe.action.get("path")
+                if probe.steps and _HEALTH.match(probe.path) and probe.path not in served:
+                    known = " and ".join(served[:2])
+                    yield at(path, f"{program} serves no {probe.path}; it answers {known}", subject=probe.subject)
 
 
 def _probes(model: Model, applications: Applications) -> Iterator[tuple[Built, _Asked]]:
@@ -151,16 +180,15 @@ def _from_outside(model: Model) -> Iterator[Remark]:
         if address.scheme not in ("http", "https") or not address.hostname:
             continue
         if door.routes(address.hostname, address.path or "/") is False:
-            told = f"{address.hostname} has no route for {address.path or '/'}; there are {door.shown(address.hostname)}"
+            known = door.shown(address.hostname)
+            told = f"{address.hostname} has no route for {address.path or '/'}; there are {known}"
             yield at(part, told, subject=f"{subject}/{part.text}")
 
 
 def _blackbox_targets(model: Model) -> Iterator[tuple[Part, str]]:
     for config in model.prometheus_configs:
         for job in config.part.list("scrape_configs"):
-            relabelled = any(
-                step.string("target_label") == "__param_target" for step in job.list("relabel_configs")
-            )
+            relabelled = any(step.string("target_label") == "__param_target" for step in job.list("relabel_configs"))
             if relabelled or job.string("metrics_path") == "/probe":
                 for group in job.list("static_configs"):
                     yield from ((part, job.string("job_name")) for part in group.list("targets"))

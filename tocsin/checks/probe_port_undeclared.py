@@ -9,7 +9,8 @@ from tocsin.artefacts.compose import ComposeFile, ComposeService, within
 from tocsin.checks import Example, Remark, at, check
 from tocsin.finding import Severity
 from tocsin.model import Model
-from tocsin.model.workloads import Container, Probe
+from tocsin.model.listening import listening
+from tocsin.model.workloads import Container, Port, Probe
 from tocsin.part import Part
 from tocsin.source import offered, place_within
 
@@ -63,16 +64,36 @@ def _probe(probe: Probe) -> Iterator[Remark]:
         return
     number = probe.port_number
     declared = [each for each in container.ports if each.number is not None]
-    if number is None or not declared or any(each.number == number and each.protocol == "TCP" for each in declared):
+    shared = [each for other in container.workload.running for each in other.ports]
+    if number is None or not declared or any(each.number == number and each.protocol == "TCP" for each in shared):
         return
     if any(each.number == number for each in declared):
         told = f"the {probe.word} probe asks port {number} by TCP, which is declared for UDP or SCTP only"
         yield at(port, told, subject=probe.subject, severity=Severity.WARNING)
         return
-    slip = next((each.number for each in declared if _slip(number, each.number or 0)), None)
-    if slip is not None and not _mentioned(number, container):
-        told = f"the {probe.word} probe asks port {number}; `{container.name}` has {slip}"
-        yield at(port, told, subject=probe.subject, severity=Severity.WARNING)
+    severity = _surely_wrong(probe, number, declared)
+    if severity is not None:
+        known = ", ".join(str(each.number) for each in declared)
+        told = f"the {probe.word} probe asks port {number}; `{container.name}` has {known}"
+        yield at(port, told, subject=probe.subject, severity=severity)
+
+
+def _surely_wrong(probe: Probe, number: int, declared: list[Port]) -> Severity | None:
+    """Return how sure it is that nobody listens on a number that is not declared; None if it may well be so.
+
+    A container need not declare a port, and many do not declare the one that only probes ask. So something else must
+    speak against it: that the server is told a declared port and the other probes ask that, or a slip of the pen.
+    """
+    container = probe.container
+    if _mentioned(number, container) or container.part.list("envFrom"):
+        slip = any(_slip(number, each.number or 0) for each in declared)
+        return Severity.WARNING if slip and not _mentioned(number, container) else None
+    numbers = {each.number for each in declared}
+    others = [each.port_number for each in container.probes if each is not probe and each.port_number is not None]
+    told = any(place.port in numbers for place in listening(container.command_line, container.environment))
+    if told and others and all(each in numbers for each in others):
+        return Severity.ERROR
+    return Severity.WARNING if any(_slip(number, each.number or 0) for each in declared) else None
 
 
 def _hooks(container: Container) -> Iterator[Remark]:

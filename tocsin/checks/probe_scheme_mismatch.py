@@ -38,8 +38,8 @@ _TLS_NAME = re.compile(r"https(?:-\w+)*|(?:\w+-)*https|(?:\w+-)*tls")
 def probe_scheme_mismatch(container: Container) -> Iterator[Remark]:
     """Every attempt fails in the handshake or with 400, so the container is never ready, or restarted for ever.
 
-    (kubernetes.io/docs/concepts/workloads/pods/probes, `scheme`; pkg/probe/http/http.go; Go's and nginx's servers answer
-    400 to plain HTTP on a port of TLS.)
+    (kubernetes.io/docs/concepts/workloads/pods/probes, `scheme`; pkg/probe/http/http.go; Go's and nginx's servers
+    answer 400 to plain HTTP on a port of TLS.)
     """
     probes = [probe for probe in container.probes if probe.handler == "httpGet" and probe.scheme in ("HTTP", "HTTPS")]
     told: set[str] = set()

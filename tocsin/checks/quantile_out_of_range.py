@@ -1,6 +1,7 @@
 """Quantiles that are no share between 0 and 1."""
 
 from collections.abc import Iterator
+from math import isnan
 
 from tocsin.checks import Example, Remark, check
 from tocsin.finding import Severity
@@ -8,7 +9,10 @@ from tocsin.model import Model
 from tocsin.model.expressions import expressions
 from tocsin.promql import Aggregation, Call, Expr, NumberLiteral, unwrapped, walk
 
-_RULES = "groups:\n- name: a\n  rules:\n  - alert: Slow\n    expr: histogram_quantile({}, rate(latency_seconds_bucket[5m])) > 1\n"
+_RULES = (
+    "groups:\n- name: a\n  rules:\n  - alert: Slow\n"
+    "    expr: histogram_quantile({}, rate(latency_seconds_bucket[5m])) > 1\n"
+)
 _FUNCTIONS = {"histogram_quantile": 0, "quantile_over_time": 0}
 
 
@@ -26,7 +30,7 @@ def quantile_out_of_range(model: Model) -> Iterator[Remark]:
     for each in expressions(model):
         for node in walk(each.tree):
             share = _share(node)
-            if share is None or 0 <= share.value <= 1 or share.value != share.value or each.varies(share):  # noqa: PLR0124
+            if share is None or 0 <= share.value <= 1 or isnan(share.value) or each.varies(share):
                 continue
             place, width = each.piece(share.span)
             called = node.op if isinstance(node, Aggregation) else node.function if isinstance(node, Call) else ""

@@ -38,11 +38,7 @@ spec:
     fix="Give it a readinessProbe that asks what an answer needs.",
     bad=Example({"shop.yaml": _MANIFEST.format(readiness="")}, at="- name: shop"),
     good=Example(
-        {
-            "shop.yaml": _MANIFEST.format(
-                readiness="          readinessProbe: {httpGet: {path: /ready, port: 8080}}\n"
-            )
-        }
+        {"shop.yaml": _MANIFEST.format(readiness="          readinessProbe: {httpGet: {path: /ready, port: 8080}}\n")}
     ),
     origin="kube-linter no-readiness-probe",
 )
@@ -53,9 +49,10 @@ def readiness_probe_missing(container: Container, model: Model) -> Iterator[Rema
     it runs; pkg/kubelet/prober/prober_manager.go.)
     """
     workload = container.workload
-    if container.probe("readinessProbe") or not workload.runs_on or workload.knative or container not in workload.running:
+    asked = container.probe("readinessProbe") or workload.spec.list("readinessGates")
+    if asked or not workload.runs_on or workload.knative or container not in workload.running:
         return
-    if workload.spec.list("readinessGates") or model.belonging.patched(workload, lambda c: bool(c.get("readinessProbe"))):
+    if model.belonging.patched(workload, lambda patch: bool(patch.get("readinessProbe"))):
         return
     services = [s for s, port in model.belonging.served(container) if port.string("protocol") in ("", "TCP")]
     waited_for = [s for s in services if s.part.get("spec", "publishNotReadyAddresses").value is not True]

@@ -18,14 +18,16 @@ _TOP = ("groups",)
 _GROUP = ("name", "interval", "query_offset", "limit", "rules", "labels")
 _RULE = ("record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations")
 _ELSEWHERE = frozenset(
-    "namespace partial_response_strategy source_tenants evaluation_delay align_evaluation_time_on_interval"
-    " type params headers notifier_headers concurrency tenant debug eval_offset eval_delay eval_alignment"
-    " update_entries_limit remote_write".split()
+    {"namespace", "partial_response_strategy", "source_tenants", "evaluation_delay", "type", "params", "headers"}
+    | {"align_evaluation_time_on_interval", "notifier_headers", "concurrency", "tenant", "debug", "eval_offset"}
+    | {"eval_delay", "eval_alignment", "update_entries_limit", "remote_write"}
 )
 """Fields of Thanos, Mimir, mimirtool, Loki and vmalert, which read files of the same form."""
 _LEGACY_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _LEGACY_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_GOOD = "groups:\n- name: a\n  rules:\n  - alert: Down\n    expr: up == 0\n    for: 5m\n    labels:\n      severity: page\n"
+_GOOD = (
+    "groups:\n- name: a\n  rules:\n  - alert: Down\n    expr: up == 0\n    for: 5m\n    labels:\n      severity: page\n"
+)
 
 
 @check(
@@ -191,7 +193,7 @@ class _File:
             if isinstance(value.value, (dict, list)):
                 yield at_key(value, f"the {what} {name!r} must be a text", subject=subject)
             elif self.operator and value.value is not None and not isinstance(value.value, str):
-                said = f"the {what} {name!r} must be a text, and {value.text} is none; the API server refuses the object"
+                said = f"the {what} {name!r} must be a text; of {value.text} the API server refuses the object"
                 yield at(value, said, subject=subject, fix=f'Quote it: "{value.text}".')
             if name == "" or (name == "__name__" and what == "label"):
                 yield at_key(value, f"{name!r} cannot be set by a rule", subject=subject)

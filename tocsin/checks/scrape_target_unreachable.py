@@ -107,7 +107,16 @@ def _remark(target: Target, part: Part, message: str, about: str, *related: Part
 def _garbled(target: Target) -> Iterator[Remark]:
     """Yield that relabelling makes an address of what is none."""
     rule = target.relabelled.steps.get("__address__")
-    if rule is None or target.path == "/probe" or not target.address:
+    if target.path == "/probe" or not target.knows("__scheme__"):
+        return
+    if not target.address and rule is not None:
+        message = f"job `{target.job.name}` loses the address of its targets by this rule, and gives them up"
+        yield _remark(target, rule.part, message, "__address__", target.part)
+        return
+    if rule is None:
+        message = f"job `{target.job.name}` gives up this target: {target.problem}"
+        if target.job.relabelling and target.knows("__address__"):  # without rules the whole file is refused
+            yield _remark(target, target.part, message, target.address)
         return
     shown = re.sub(r"203\.0\.11[3-9]\.\d+", "ADDRESS", target.address)
     what = f"{target.object.kind} {target.object.name}" if target.object else f"`{target.discovered['__address__']}`"

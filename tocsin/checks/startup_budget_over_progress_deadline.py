@@ -39,7 +39,7 @@ def startup_budget_over_progress_deadline(workload: Workload) -> Iterator[Remark
     """The rollout is reported as failed while its containers are still allowed to start.
 
     (kubernetes.io/docs/concepts/workloads/controllers/deployment, failed deployment: progressDeadlineSeconds is 600 by
-    default; pkg/kubelet/prober/worker.go: a startup probe acts after initialDelaySeconds and failureThreshold attempts.)
+    default; pkg/kubelet/prober/worker.go: a startup probe acts after its delay and failureThreshold attempts.)
     """
     if workload.kind not in ("Deployment", "Rollout"):
         return

@@ -6,9 +6,8 @@ from tocsin.artefacts.rules import Rule
 from tocsin.checks import Example, Remark, check
 from tocsin.finding import Severity
 from tocsin.model import Model
-from tocsin.model.alert_templates import AlertTemplate, alert_templates
-from tocsin.promql import Call, Expr, comparisons, unwrapped, walk
-from tocsin.templates import Branch
+from tocsin.model.alert_templates import alert_templates
+from tocsin.promql import Call, Expr, comparisons, selectors, unwrapped
 
 _RULES = (
     "groups:\n- name: a\n  rules:\n  - alert: Slow\n    expr: latency_seconds > 1\n    for: 5m\n"
@@ -33,7 +32,7 @@ def value_in_alert_label(alert: Rule, model: Model) -> Iterator[Remark]:
     if tree is None or _constant(tree):
         return
     for each in alert_templates(alert):
-        if each.kind != "label" or not each.read.values or _graded(each):
+        if each.kind != "label" or not each.read.values:
             continue
         place, width = model.piece(each.part, each.read.values[0])
         follows = (
@@ -49,17 +48,8 @@ def value_in_alert_label(alert: Rule, model: Model) -> Iterator[Remark]:
 
 def _constant(tree: Expr) -> bool:
     """Whether the value is one and the same as long as the alert fires, as that of `up == 0` is."""
-    if isinstance(unwrapped(tree), Call) and unwrapped(tree).function in ("absent", "absent_over_time", "vector"):  # type: ignore[union-attr]
+    inner = unwrapped(tree)
+    if isinstance(inner, Call) and inner.function in ("absent", "absent_over_time", "vector"):
         return True
     found = comparisons(tree)
-    return bool(found) and all(each.op == "==" and not [*_selected(each.right)] for each in found)
-
-
-def _selected(expr: Expr) -> Iterator[Expr]:
-    return (node for node in walk(expr) if type(node).__name__ in ("VectorSelector", "MatrixSelector"))
-
-
-def _graded(each: AlertTemplate) -> bool:
-    """Whether the value only decides between texts; values shown inside of branches are shown nevertheless."""
-    template = each.read.template
-    return template is None or not each.read.values or all(isinstance(node, Branch) for node in template.body)
+    return bool(found) and all(each.op == "==" and not selectors(each.right) for each in found)

@@ -1,7 +1,7 @@
 """What exporters export: snapshots of their /metrics by version, and what they renamed when.
 
-Each file `NAME.txt` is one snapshot: a head of `# key: value` lines, then a line a metric: name, type, labels, and the
-versions that have it where not all have. `source: run` was made from running exporters by bench/exporter_snapshot.py;
+Each file `NAME.txt` is one snapshot: a head of `# key: value` lines, then a line a metric: name, type, labels (with all
+their values, where the exporter documents them), and the versions that have it where not all have. `source: run` was made from running exporters by bench/exporter_snapshot.py;
 `source: documented` was read in what it names. A snapshot is never whole: collectors have flags, a series may be born
 late, and versions differ. So that a name is in none proves nothing alone.
 """
@@ -9,7 +9,7 @@ late, and versions differ. So that a name is in none proves nothing alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
@@ -28,6 +28,8 @@ class Exported:
     """Whether those are all labels that were seen; of some metrics, the labels are the user's."""
     versions: tuple[str, ...] = ()
     """The versions that have it, where not all have."""
+    values: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The values of a label, where its exporter documents them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +107,18 @@ def _snapshot(file: str, text: str) -> Snapshot:
             head[key] = value
             continue
         name, type_, labels, *versions = line.split(" ")
-        known = frozenset() if labels in ("-", "*") else frozenset(labels.split(","))
-        only = tuple(versions[0][1:].split(",")) if versions else ()
-        metrics[name] = Exported(name, type_, known, head["exporter"], file, number, labels != "*", only)
+        told = [label.partition("=") for label in labels.split(",")] if labels not in ("-", "*") else []
+        metrics[name] = Exported(
+            name=name,
+            type=type_,
+            labels=frozenset(label for label, _, _ in told),
+            exporter=head["exporter"],
+            file=file,
+            line=number,
+            complete=labels != "*",
+            versions=tuple(versions[0][1:].split(",")) if versions else (),
+            values={label: frozenset(values.split("|")) for label, _, values in told if values},
+        )
     return Snapshot(
         exporter=head["exporter"],
         versions=tuple(head["versions"].split()),

@@ -21,12 +21,15 @@ from tocsin.model.cluster import Cluster
 from tocsin.model.dashboards import DashboardQuery, dashboards, read_queries
 from tocsin.model.flows import Flows
 from tocsin.model.grafana import Grafana, grafanas
+from tocsin.model.lineage import Lineage
 from tocsin.model.links import Links
+from tocsin.model.metric_labels import MetricLabels
 from tocsin.model.metrics import Metrics
 from tocsin.model.network import Network
 from tocsin.model.notifications import Notifications
 from tocsin.model.patches import is_patch, patch_files
 from tocsin.model.processes import Process, processes
+from tocsin.model.numbers import Numbers
 from tocsin.model.provisioning import provisioning_files, read_data_sources, read_providers
 from tocsin.model.references import References
 from tocsin.model.routing import AlertRouting
@@ -200,6 +203,11 @@ class Model:
         return Links(self)
 
     @cached_property
+    def numbers(self) -> Numbers:
+        """What a system says of the numbers of its alerts."""
+        return Numbers(self)
+
+    @cached_property
     def queries(self) -> tuple[DashboardQuery, ...]:
         """Every PromQL query of dashboards and runbooks."""
         return tuple(read_queries(self))
@@ -244,6 +252,16 @@ class Model:
     def metrics(self) -> Metrics:
         """Which metrics this system exports, by whatever says so: saved bodies, applications, recording rules."""
         return Metrics(self)
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """Where each metric comes from that rules, dashboards, runbooks and tests use."""
+        return Lineage(self)
+
+    @cached_property
+    def metric_labels(self) -> MetricLabels:
+        """Which labels the series of a metric can have, those of the target included."""
+        return MetricLabels(self)
 
     @cached_property
     def notifications(self) -> tuple[Notifications, ...]:

@@ -50,7 +50,7 @@ def refused_pods(workload: Workload) -> Iterator[Refusal]:
             yield Refusal(name, f"two containers of the pod are called `{name.text}`")
         names.setdefault(name.text, name)
         if name.text and not _good(_LABEL, name, 63):
-            yield Refusal(name, f"`{name.text[:80]}` is no name of a container: small letters, digits and dashes, 63 at most")
+            yield Refusal(name, f"`{name.text[:80]}` is no name of a container: {_allowed(_LABEL, 63)}")
         yield from _ports(container)
         yield from _resources(container)
         yield from _mounts(workload, container)
@@ -66,7 +66,8 @@ def _metadata(thing: KubernetesObject) -> Iterator[Refusal]:
     metadata = thing.part.get("metadata")
     name = metadata.get("name")
     if not name.text and not metadata.string("generateName"):
-        yield Refusal(thing.part.get("metadata") or thing.part.get("kind"), f"the {thing.kind} has no name", missing=True)
+        there = thing.part.get("metadata") or thing.part.get("kind")
+        yield Refusal(there, f"the {thing.kind} has no name", missing=True)
     elif name.text and not PLACEHOLDER.search(name.text) and thing.kind not in _PATH_NAMES:
         pattern, most = (_LABEL, 63) if thing.kind in ("Namespace", "Service") else (_SUBDOMAIN, 253)
         most = 52 if thing.kind == "CronJob" else most
@@ -120,7 +121,8 @@ def _selector(workload: Workload) -> Iterator[Refusal]:
 def _restart_policy(workload: Workload) -> Iterator[Refusal]:
     policy = workload.spec.get("restartPolicy")
     if workload.kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet") and policy.text not in ("", "Always"):
-        yield Refusal(policy, f"pods of a {workload.kind} are restarted always; `restartPolicy: {policy.text}` is refused")
+        told = f"pods of a {workload.kind} are restarted always; `restartPolicy: {policy.text}` is refused"
+        yield Refusal(policy, told)
     if workload.kind in ("Job", "CronJob") and policy.text in ("", "Always"):
         said = "`restartPolicy: Always`" if policy else "no restartPolicy, which means Always"
         told = f"the pods of a {workload.kind} must have Never or OnFailure; these have {said}"
@@ -208,7 +210,8 @@ def _twice(parts: tuple[Part, ...], field: str, told: str) -> Iterator[Refusal]:
 def _service(whole: Part) -> Iterator[Refusal]:
     spec = whole.get("spec")
     ports = spec.list("ports")
-    if not ports and spec.get("selector") and spec.string("type") != "ExternalName" and spec.string("clusterIP") != "None":
+    alone = spec.string("clusterIP") == "None" or spec.string("type") == "ExternalName"
+    if not ports and spec.get("selector") and not alone:
         yield Refusal(spec, "the Service has no ports", missing=True)
     yield from _twice(ports, "name", "two ports of the Service are called")
     seen: set[tuple[str, str]] = set()
@@ -222,14 +225,20 @@ def _service(whole: Part) -> Iterator[Refusal]:
             yield Refusal(port, f"a Service of {len(ports)} ports must name each; port {number.text} has no name")
         elif name.text and not _good(_LABEL, name, 63):
             yield Refusal(name, f"`{name.text[:80]}` is no name of a Service's port: {_allowed(_LABEL, 63)}")
-        for each in (number, target):
-            if each.number() is not None and not 1 <= (each.number() or 0) <= 65535:
-                yield Refusal(each, f"there is no port {each.text}; they go from 1 to 65535")
-        if isinstance(target.value, str) and not PLACEHOLDER.search(target.value):
-            if target.value.isdecimal():
-                yield Refusal(target, f'`targetPort: "{target.value}"` is in quotes, and the name of a port needs a letter')
-            elif target.value and (len(target.value) > 15 or not _PORT_NAME.fullmatch(target.value)):
-                yield Refusal(target, f"`{target.value[:80]}` is no name of a container's port: 15 characters at most")
+        yield from _service_port(number, target)
+
+
+def _service_port(number: Part, target: Part) -> Iterator[Refusal]:
+    for each in (number, target):
+        if each.number() is not None and not 1 <= (each.number() or 0) <= 65535:
+            yield Refusal(each, f"there is no port {each.text}; they go from 1 to 65535")
+    name = target.value
+    if not isinstance(name, str) or PLACEHOLDER.search(name):
+        return
+    if name.isdecimal():
+        yield Refusal(target, f'`targetPort: "{name}"` is in quotes, and the name of a port needs a letter')
+    elif name and (len(name) > 15 or not _PORT_NAME.fullmatch(name)):
+        yield Refusal(target, f"`{name[:80]}` is no name of a container's port: small letters, 15 characters at most")
 
 
 def _autoscaler(whole: Part) -> Iterator[Refusal]:
@@ -264,7 +273,8 @@ def _cron_job(whole: Part) -> Iterator[Refusal]:
         return
     fields = text.split()
     if len(fields) != 5:
-        yield Refusal(schedule, f"the schedule `{text}` has {len(fields)} fields; minute, hour, day, month, weekday are 5")
+        told = f"the schedule `{text}` has {len(fields)} fields; minute, hour, day, month and weekday are 5"
+        yield Refusal(schedule, told)
         return
     for field, (low, high) in zip(fields, _CRON_RANGES, strict=True):
         for number in re.findall(r"(?<![/\d])\d{1,6}", field):
@@ -279,17 +289,17 @@ def _ingress(whole: Part) -> Iterator[Refusal]:
     for rule in whole.list("spec", "rules"):
         for path in rule.list("http", "paths"):
             written = path.get("path")
-            if path.string("pathType") in ("Exact", "Prefix") and not written.text.startswith("/"):
-                if not PLACEHOLDER.search(written.text):
-                    yield Refusal(written or path, f"a path of type {path.string('pathType')} begins with /")
+            bare = not written.text.startswith("/") and not PLACEHOLDER.search(written.text)
+            if path.string("pathType") in ("Exact", "Prefix") and bare:
+                yield Refusal(written or path, f"a path of type {path.string('pathType')} begins with /")
             port = path.get("backend", "service", "port")
             if isinstance(port.value, dict) and bool(port.get("name")) == bool(port.get("number")):
                 yield Refusal(port, "the port of a backend has a name or a number, one of the two", missing=True)
     for host in whole.list("spec", "rules"):
         name = host.get("host")
-        if name.text and not PLACEHOLDER.search(name.text):
-            if not _SUBDOMAIN.fullmatch(name.text.removeprefix("*.")):
-                yield Refusal(name, f"`{name.text[:80]}` is no name of a host")
+        good = not name.text or PLACEHOLDER.search(name.text) or _SUBDOMAIN.fullmatch(name.text.removeprefix("*."))
+        if not good:
+            yield Refusal(name, f"`{name.text[:80]}` is no name of a host")
 
 
 def _config_map(whole: Part) -> Iterator[Refusal]:
@@ -297,10 +307,9 @@ def _config_map(whole: Part) -> Iterator[Refusal]:
     for section in ("data", "binaryData"):
         for key, value in whole.get(section).items():
             size += len(key) + len(value.text.encode(errors="replace"))
-            if not _KEY.fullmatch(key) or len(key) > 253:
-                if not PLACEHOLDER.search(key):
-                    told = f"`{key[:80]}` is no key of a {whole.string('kind')}: letters, digits, dashes, dots, underscores"
-                    yield Refusal(value, told, missing=True)
+            if not (_KEY.fullmatch(key) and len(key) <= 253) and not PLACEHOLDER.search(key):
+                told = f"`{key[:80]}` is no key of a {whole.string('kind')}: letters, digits, dashes, dots, underscores"
+                yield Refusal(value, told, missing=True)
     for key, value in whole.get("binaryData").items():
         if key in whole.get("data"):
             yield Refusal(value, f"`{key}` stands in data and in binaryData", missing=True)

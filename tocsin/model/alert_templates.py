@@ -116,7 +116,7 @@ class _Uses:
                 continue
             pipeline = getattr(node, "pipeline", None)
             if isinstance(pipeline, Pipeline):
-                self.pipeline(pipeline, dot_is_alert, asks=isinstance(node, Branch))
+                self.pipeline(pipeline, dot_is_alert, asks=isinstance(node, Branch) or bool(pipeline.sets))
             if isinstance(node, Branch):
                 inside = dot_is_alert and node.kind == "if"
                 waiting += [(each, inside) for each in reversed(node.body)]
@@ -155,9 +155,9 @@ class _Uses:
         if len(command.operands) != 3:
             return
         function, of, key = command.operands
-        if isinstance(function, Function) and function.name == "index" and isinstance(of, Variable):
-            if of.name in _SETS and not of.names and isinstance(key, Literal) and key.kind == "string":
-                self.use(_SETS[of.name], key.value, command.span, asks)
+        called = isinstance(function, Function) and function.name == "index"
+        if called and isinstance(of, Variable) and of.name in _SETS and not of.names and isinstance(key, Literal):
+            self.use(_SETS[of.name], key.value, command.span, asks)
 
     def use(self, of: str, name: str, span: Span, asks: bool) -> None:
         if asks:

@@ -59,6 +59,11 @@ class Applications:
                     found.setdefault(_bare(service.image), set()).add(built)
         return {image: next(iter(built)) for image, built in found.items() if len(built) == 1}
 
+    def sources(self, built: Built) -> tuple[str, ...]:
+        """Return the Python files of an image's application; none if they are too many to be read."""
+        files = tuple(sorted(python_below(self._model.folder.names, _copied(built))))
+        return files if len(files) <= _MOST_FILES else ()
+
     def routes(self, built: Built) -> Routes | None:
         """Return the paths that an image's application serves; None if they cannot be known."""
         files = tuple(sorted(python_below(self._model.folder.names, _copied(built))))

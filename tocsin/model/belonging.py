@@ -38,7 +38,8 @@ class Belonging:
         # By one label of each selector, so that a thousand of both are no million of questions.
         for label in workload.labels.items():
             for service in self._services_by_label.get(label, ()):
-                if workload.object.near(service) and selects_all_of(service.part.get("spec", "selector"), workload.labels):
+                selector = service.part.get("spec", "selector")
+                if workload.object.near(service) and selects_all_of(selector, workload.labels):
                     yield service
 
     @cached_property
@@ -64,7 +65,7 @@ class Belonging:
         return tuple(each for each in self._model.objects_of("PodDisruptionBudget") if workload in self.guarded(each))
 
     def guarded(self, budget: KubernetesObject) -> tuple[Workload, ...]:
-        """Return the workloads whose pods a disruption budget counts; those nearest to it, if several have one name."""
+        """Return the workloads whose pods a disruption budget counts; of several of one name, those nearest to it."""
         selector = budget.part.get("spec", "selector")
         found = (
             each for each in self._model.workloads
@@ -80,7 +81,8 @@ class Belonging:
 
     def autoscalers(self, workload: Workload) -> tuple[KubernetesObject, ...]:
         """Return the autoscalers of a workload."""
-        return tuple(each for each in self._model.objects_of("HorizontalPodAutoscaler") if workload in self.scaled(each))
+        autoscalers = self._model.objects_of("HorizontalPodAutoscaler")
+        return tuple(each for each in autoscalers if workload in self.scaled(each))
 
     def patched(self, workload: Workload, holds: Callable[[Part], bool]) -> bool:
         """Tell whether a patch of a workload has a container of which something holds."""
@@ -100,7 +102,7 @@ class Belonging:
 
 
 def _reaches(port: Part, container: Container) -> bool:
-    target = port.get("targetPort") if port.get("targetPort") else port.get("port")
+    target = port.get("targetPort") or port.get("port")
     if isinstance(target.value, str):
         return any(each.name == target.value for each in container.ports)
     number = container.port_number(target)

@@ -100,21 +100,8 @@ class DashboardQuery:
         written = self.interpolation.written_span(span)
         value = self.part.text
         start, end = written.start + self.start, written.end + self.start
-        place = place_of_character(self.text, self.part.place, value, start)
+        place = place_within(self.text, self.part.place, value, start)
         return place, max(1, len(value[start:end].split("\n")[0]))
-
-
-def place_of_character(text: str, place: Place, value: str, offset: int) -> Place:
-    """Return the place of a character of a scalar in a file, through the escapes of a JSON string."""
-    lines = text.split("\n", place.line)
-    line = lines[place.line - 1][place.column - 1 :] if place.line <= len(lines) else ""
-    if not line.startswith('"') or "\\" not in line:
-        return place_within(text, place, value, offset)
-    column, seen = 1, 0
-    while seen < offset and column < len(line) and line[column] != '"':
-        size = 1 if line[column] != "\\" else 6 if line[column + 1 : column + 2] == "u" else 2
-        column, seen = column + size, seen + 1
-    return Place(place.file, place.line, place.column + column)
 
 
 def dashboards(model: Model) -> tuple[Dashboard, ...]:

@@ -59,9 +59,7 @@ def rule_expressions(model: Model) -> Iterator[PlacedExpression]:
     for rule in model.rules:
         tree = model.tree(rule)
         if tree is not None:
-            yield PlacedExpression(
-                tree, rule.expression, rule.subject, rule.file, Severity.ERROR, model, rule=rule
-            )
+            yield PlacedExpression(tree, rule.expression, rule.subject, rule.file, Severity.ERROR, model, rule=rule)
 
 
 def expressions(model: Model) -> Iterator[PlacedExpression]:

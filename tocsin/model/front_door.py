@@ -15,7 +15,9 @@ from tocsin.part import Part
 if TYPE_CHECKING:
     from tocsin.model import Model
 
-_OTHER_ROUTERS = ("HTTPRoute", "IngressRoute", "VirtualService", "Route", "HTTPProxy", "TLSRoute", "Mapping", "ApisixRoute")
+_OTHER_ROUTERS = (
+    "HTTPRoute", "IngressRoute", "VirtualService", "Route", "HTTPProxy", "TLSRoute", "Mapping", "ApisixRoute"
+)  # fmt: skip
 _REWRITING = re.compile(r"regex|rewrite|snippet|redirect|app-root|actions\.|conditions\.|default-backend|path-match")
 """Annotations by which a controller routes by more than the Ingress says."""
 _PLAIN = re.compile(r"/[\w./~-]*")

@@ -126,7 +126,8 @@ class Grafana:
 
 
 def _held(part: Part, contents: list[Content]) -> bool:
-    return any(content.holds(part.place) for content in contents)
+    here = [content for content in contents if content.file == part.file]
+    return any(content.part is None or content.holds(part.place) for content in here)
 
 
 def grafanas(model: Model) -> Iterator[Grafana]:

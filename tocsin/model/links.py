@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tocsin.artefacts.dashboards import Dashboard
 from tocsin.artefacts.rules import Rule
 from tocsin.artefacts.runbooks import Runbook
-from tocsin.promql import Span
-from tocsin.source import Place
+from tocsin.part import Part
+from tocsin.source import Place, place_within
 from tocsin.system import Kind
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ class Link:
 
     target: str
     """The address as it is written."""
-    place: Place
-    width: int
+    where: Callable[[], Place] = field(repr=False, compare=False)
     subject: str
     """The name path of what says it."""
     origin: Origin
@@ -53,6 +52,16 @@ class Link:
     name: str = ""
     """Of a rule: the annotation."""
     page: Runbook | None = field(default=None, repr=False)
+
+    @cached_property
+    def place(self) -> Place:
+        """Where it stands. Few links are ever shown, and of a large file the places are costly."""
+        return self.where()
+
+    @property
+    def width(self) -> int:
+        """How many characters it is long."""
+        return max(1, len(self.target))
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ def links(model: Model) -> Iterator[Link]:
     for page in model.runbooks:
         if "](" in page.text or "://" in page.text or "]:" in page.text:
             for each in page.links:
-                yield Link(each.target, each.place, max(1, len(each.target)), page.file, "runbook", page=page)
+                yield Link(each.target, partial(getattr, each, "place"), page.file, "runbook", page=page)
     for dashboard in model.dashboards:
         yield from _of_dashboard(dashboard, model)
 
@@ -89,19 +98,37 @@ def _of_rule(rule: Rule, model: Model) -> Iterator[Link]:
             found = [match.span() for match in _DASHBOARD.finditer(text)]
         for start, end in found:
             target = text[start:end].rstrip(".,;:!?)")
-            place, width = model.piece(part, Span(start, start + len(target)))
-            yield Link(target, place, width, rule.subject, "rule", rule, name)
+            where = partial(_place, model, part, start)
+            yield Link(target, where, rule.subject, "rule", rule, name)
 
 
 def _of_dashboard(dashboard: Dashboard, model: Model) -> Iterator[Link]:
-    for part in dashboard.part.walk():
-        if part.key in _LINK_FIELDS and isinstance(part.value, str) and ("/d/" in part.value or "://" in part.value):
-            if part.key == "url":
-                yield Link(part.value, part.place, len(part.value), dashboard.subject, "dashboard")
-            else:
-                for match in _ADDRESS.finditer(part.value):
-                    target = match[0].rstrip(".,;:!?)]")
-                    yield Link(target, part.place, len(target), dashboard.subject, "dashboard")
+    for part in _addresses(dashboard.part):
+        if part.key == "url":
+            yield Link(part.text, partial(_place, model, part, 0), dashboard.subject, "dashboard")
+        else:
+            for match in _ADDRESS.finditer(part.text):
+                target = match[0].rstrip(".,;:!?)]")
+                yield Link(target, partial(_place, model, part, match.start()), dashboard.subject, "dashboard")
+
+
+def _place(model: Model, part: Part, offset: int) -> Place:
+    return place_within(model.text(part.file), part.place, part.text, offset)
+
+
+def _addresses(whole: Part) -> Iterator[Part]:
+    """Yield the texts of a dashboard that hold an address. Dashboards are large: only these become parts."""
+    waiting: list[tuple[object, tuple[str | int, ...]]] = [(whole.value, ())]
+    while waiting:
+        value, route = waiting.pop()
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                if isinstance(inner, (dict, list)):
+                    waiting.append((inner, (*route, key)))
+                elif key in _LINK_FIELDS and isinstance(inner, str) and ("/d/" in inner or "://" in inner):
+                    yield whole.get(*route, key)
+        elif isinstance(value, list):
+            waiting.extend((inner, (*route, i)) for i, inner in enumerate(value) if isinstance(inner, (dict, list)))
 
 
 class Links:
@@ -214,6 +241,20 @@ class Links:
                 for path, lost in missing.items():
                     for link in lost:
                         yield link, path, list(there)
+
+    @cached_property
+    def of_alerts(self) -> Mapping[str, Mapping[str, Sequence[Link]]]:
+        """The links of alerts by file and by alert."""
+        found: dict[str, dict[str, list[Link]]] = {}
+        for link in self.all:
+            if link.rule is not None and link.rule.alerting:
+                found.setdefault(link.rule.file, {}).setdefault(link.rule.name, []).append(link)
+        return found
+
+    def one_page(self, link: Link) -> list[Runbook]:
+        """Return the page that a link leads to, if it is certain which one that is."""
+        found = self.pages(link.target) if "://" in link.target and "{{" not in link.target else []
+        return [page for page, _ in found] if len(found) == 1 else []
 
     @cached_property
     def runbooks(self) -> tuple[Runbook, ...]:

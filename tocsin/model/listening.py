@@ -1,7 +1,7 @@
 """Where a server listens, as far as its command line and its environment say so.
 
-(uvicorn, `--host` and `--port`; Flask, `flask run`; Django, `runserver`; hypercorn and daphne, `--bind`: each listens on
-127.0.0.1 alone unless it is told otherwise. Prometheus' own servers, `--web.listen-address`.)
+(uvicorn, `--host` and `--port`; Flask, `flask run`; Django, `runserver`; hypercorn and daphne, `--bind`: each listens
+on 127.0.0.1 alone unless it is told otherwise. Prometheus' own servers, `--web.listen-address`.)
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from tocsin.part import Part
 LOOPBACK = re.compile(r"127(?:\.\d{1,3}){3}|localhost|\[?::1\]?", re.IGNORECASE)
 """Addresses that only the same pod, or the same container of docker-compose, reaches."""
 _ADDRESS = re.compile(r"(?:\w+://)?(\[[^\]]*\]|[^:/\s]*):(\d{1,5})/?")
-_BINDING = re.compile(r"(?:^|[-_.])(?:listen|bind)(?:$|[-_.])|^b$|(?:^|[-_.])(?:http|web|metrics|server)[-_.]addr", re.IGNORECASE)
+_BINDING = re.compile(
+    r"(?:^|[-_.])(?:listen|bind)(?:$|[-_.])|^b$|(?:^|[-_.])(?:http|web|metrics|server)[-_.]addr", re.IGNORECASE
+)
 _HOST_FLAGS = frozenset({"host", "bind-host", "hostname", "listen-host", "address", "http-host"})
 _PORT_FLAGS = frozenset({"port", "p", "http-port", "listen-port"})
 _SHELLS = frozenset({"sh", "bash", "ash", "dash"})
@@ -131,6 +133,8 @@ def _by_variable(environment: Mapping[str, Part]) -> Iterator[Listening]:
             yield Listening(part, _bare(address[1]), int(address[2]))
 
 
+_ELSEWHERE = ("--uds", "--fd", "--config", "-c", "--unix", "-u", "-e")
+"""Flags by which a server listens on something else than a port, or is told by a file."""
 _DEFAULTS = {"uvicorn": 8000, "flask": 5000, "hypercorn": 8000, "daphne": 8000, "runserver": 8000}
 
 
@@ -138,7 +142,7 @@ def _by_default(words: Sequence[_Word]) -> Iterator[Listening]:
     """Yield where a server listens that is told no host: the ones that choose the loopback by themselves."""
     server = _server(words)
     texts = [word.text for word in words]
-    if server is None or any(each.startswith(("--uds", "--fd", "--config", "-c", "--unix", "-u", "-e")) for each in texts):
+    if server is None or any(each.startswith(_ELSEWHERE) for each in texts):
         return
     name, word = server
     if name == "flask" and "run" not in texts:
@@ -176,4 +180,4 @@ def _default_port(words: Sequence[_Word]) -> int | None:
 
 
 def _bare(host: str) -> str:
-    return "" if host in ("", "0.0.0.0", "::", "[::]", "*") else host  # noqa: S104 all addresses, which are looked for
+    return "" if host in ("", "0.0.0.0", "::", "[::]", "*") else host

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tocsin.artefacts.application import Application, Instrument
 from tocsin.artefacts.exposition import Exposition, Series, is_exposition, read_exposition
+from tocsin.exporters import Exported, exported
 from tocsin.source import Place, Unreadable, read_documents
 from tocsin.system import Kind
 
@@ -45,6 +46,8 @@ class Metric:
     """The values of a label, where all of them are known."""
     buckets: tuple[float, ...] = ()
     """The upper bounds of a histogram's buckets, +Inf left out; none where they are not known."""
+    quantiles: tuple[float, ...] = ()
+    """The quantiles of a summary; none where they are not known."""
     complete: bool = True
     """Whether `labels` are all that its series can have; where they may have others, absence proves nothing."""
     lazy: bool = False
@@ -75,10 +78,19 @@ class Metrics:
 
     def named(self, name: str) -> tuple[Metric, ...]:
         """Return what is known of a metric, nearest origin first; nothing if no origin has it."""
+        return (*self._known.get(name, ()), *(_of_exporter(metric) for metric in exported().get(name, ())))
+
+    def own(self, name: str) -> tuple[Metric, ...]:
+        """Return what the system's own files tell of a metric: no snapshot of an exporter."""
         return self._known.get(name, ())
 
     def names(self) -> frozenset[str]:
-        """Return every name that is known."""
+        """Return every name that is known, those of exporters included."""
+        return self.own_names | exported().keys()
+
+    @cached_property
+    def own_names(self) -> frozenset[str]:
+        """Every name that the system's own files tell of."""
         return frozenset(self._known)
 
     @cached_property
@@ -140,6 +152,7 @@ def _metrics_of(instrument: Instrument) -> Iterator[Metric]:
 
 def _saved_metric(series: Series, body: SavedBody) -> Metric:
     bounds = [bound for value in series.labels.get("le", ()) if (bound := _number(value)) is not None]
+    quantiles = [each for value in series.labels.get("quantile", ()) if (each := _number(value)) is not None]
     return Metric(
         name=series.name,
         type=_TYPES.get(series.type, "untyped"),
@@ -147,7 +160,33 @@ def _saved_metric(series: Series, body: SavedBody) -> Metric:
         origin="saved",
         place=Place(body.file, series.line),
         buckets=tuple(sorted(bound for bound in bounds if bound != float("inf"))),
+        quantiles=tuple(sorted(quantiles)),
         by=body.job,
+    )
+
+
+def client_bound(bound: float) -> str:
+    """Return a bucket's bound as prometheus_client writes it (utils.py, floatToGoString)."""
+    if bound == float("inf"):
+        return "+Inf"
+    text = repr(float(bound))
+    dot = text.find(".")
+    if bound > 0 and dot > 6:
+        mantissa = f"{text[0]}.{text[1:dot]}{text[dot + 1 :]}".rstrip("0.")
+        return f"{mantissa}e+0{dot - 1}"
+    return text
+
+
+def _of_exporter(metric: Exported) -> Metric:
+    return Metric(
+        name=metric.name,
+        type=_TYPES.get(metric.type, "untyped"),
+        labels=metric.labels,
+        origin="exporter",
+        place=Place(f"exporters/{metric.file}", metric.line),
+        values=metric.values,
+        complete=False,
+        by=metric.exporter,
     )
 
 

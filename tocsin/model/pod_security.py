@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tocsin.kubernetes_schema import Refusal, Version
-from tocsin.model.workloads import Workload
+from tocsin.model.workloads import Container, Workload
 from tocsin.part import Part
 
 ENFORCE = "pod-security.kubernetes.io/enforce"
 """The label of a namespace that says which level is enforced."""
 _CAPABILITIES = frozenset(
-    {"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP", "SETGID",
-     "SETPCAP", "SETUID", "SYS_CHROOT"}
+    {"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP",
+     "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"}
 )  # fmt: skip
 _SYSCTLS = frozenset(
     {"kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_unprivileged_port_start",
@@ -24,8 +24,9 @@ _SYSCTLS = frozenset(
      "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"}
 )  # fmt: skip
 _VOLUMES = frozenset(
-    {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret", "image"}
-)
+    {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret",
+     "image"}
+)  # fmt: skip
 _SELINUX = frozenset({"", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"})
 
 
@@ -44,26 +45,31 @@ def _baseline(workload: Workload, version: Version | None) -> Iterator[Refusal]:
         if spec.get(field).value is True:
             yield Refusal(spec.get(field), f"`{field}: true`", missing=True)
     for volume in spec.list("volumes"):
-        if volume.get("hostPath"):
-            yield Refusal(volume.get("hostPath"), f"the volume `{volume.string('name')}` of the node's own files", missing=True)
+        path = volume.get("hostPath")
+        if path:
+            yield Refusal(path, f"the volume `{volume.string('name')}` of the node's own files", missing=True)
     for sysctl in spec.list("securityContext", "sysctls"):
         if sysctl.string("name") not in _SYSCTLS:
             yield Refusal(sysctl.get("name"), f"the sysctl {sysctl.string('name')}")
     yield from _context(spec.get("securityContext"))
     for container in workload.containers:
-        context = container.part.get("securityContext")
-        yield from _context(context)
-        if context.get("privileged").value is True:
-            yield Refusal(context.get("privileged"), "`privileged: true`", missing=True)
-        for capability in context.list("capabilities", "add"):
-            if capability.text not in _CAPABILITIES:
-                yield Refusal(capability, f"the capability {capability.text}")
-        if context.string("procMount") not in ("", "Default"):
-            yield Refusal(context.get("procMount"), f"`procMount: {context.string('procMount')}`", missing=True)
-        for port in container.ports:
-            if port.part.number("hostPort"):
-                yield Refusal(port.part.get("hostPort"), f"the port {port.part.string('hostPort')} of the node")
+        yield from _context(container.part.get("securityContext"))
+        yield from _container(container)
         yield from _hosts(container.part, version)
+
+
+def _container(container: Container) -> Iterator[Refusal]:
+    context = container.part.get("securityContext")
+    if context.get("privileged").value is True:
+        yield Refusal(context.get("privileged"), "`privileged: true`", missing=True)
+    for capability in context.list("capabilities", "add"):
+        if capability.text not in _CAPABILITIES:
+            yield Refusal(capability, f"the capability {capability.text}")
+    if context.string("procMount") not in ("", "Default"):
+        yield Refusal(context.get("procMount"), f"`procMount: {context.string('procMount')}`", missing=True)
+    for port in container.ports:
+        if port.part.number("hostPort"):
+            yield Refusal(port.part.get("hostPort"), f"the port {port.part.string('hostPort')} of the node")
 
 
 def _context(context: Part) -> Iterator[Refusal]:
@@ -91,26 +97,29 @@ def _hosts(container: Part, version: Version | None) -> Iterator[Refusal]:
 
 
 def _restricted(workload: Workload) -> Iterator[Refusal]:
-    pod = workload.spec.get("securityContext")
     for volume in workload.spec.list("volumes"):
         kinds = [key for key, part in volume.items() if key != "name" and part.value is not None]
         if kinds and kinds[0] not in _VOLUMES and kinds[0] != "hostPath":
             yield Refusal(volume.get(kinds[0]), f"a volume of type {kinds[0]}", missing=True)
     for container in workload.containers:
-        context, name = container.part.get("securityContext"), f"`{container.name}`"
-        there = context or container.part.get("name") or container.part
-        if context.get("allowPrivilegeEscalation").value is not False:
-            yield Refusal(there, f"{name} without `allowPrivilegeEscalation: false`", missing=True)
-        first = context.get("runAsNonRoot") if context.get("runAsNonRoot") else pod.get("runAsNonRoot")
-        if first.value is not True:
-            yield Refusal(first if first else there, f"{name} without `runAsNonRoot: true`", missing=True)
-        user = context.get("runAsUser") if context.get("runAsUser") else pod.get("runAsUser")
-        if user.number() == 0:
-            yield Refusal(user, f"{name} as user 0", missing=True)
-        if not (context.string("seccompProfile", "type") or pod.string("seccompProfile", "type")):
-            yield Refusal(there, f"{name} without a seccomp profile (RuntimeDefault)", missing=True)
-        if "ALL" not in [part.text for part in context.list("capabilities", "drop")]:
-            yield Refusal(there, f"{name} without `capabilities: {{drop: [ALL]}}`", missing=True)
-        for capability in context.list("capabilities", "add"):
-            if capability.text != "NET_BIND_SERVICE" and capability.text in _CAPABILITIES:
-                yield Refusal(capability, f"the capability {capability.text}")
+        yield from _restricted_container(container, workload.spec.get("securityContext"))
+
+
+def _restricted_container(container: Container, pod: Part) -> Iterator[Refusal]:
+    context, name = container.part.get("securityContext"), f"`{container.name}`"
+    there = context or container.part.get("name") or container.part
+    if context.get("allowPrivilegeEscalation").value is not False:
+        yield Refusal(there, f"{name} without `allowPrivilegeEscalation: false`", missing=True)
+    first = context.get("runAsNonRoot") or pod.get("runAsNonRoot")
+    if first.value is not True:
+        yield Refusal(first or there, f"{name} without `runAsNonRoot: true`", missing=True)
+    user = context.get("runAsUser") or pod.get("runAsUser")
+    if user.number() == 0:
+        yield Refusal(user, f"{name} as user 0", missing=True)
+    if not (context.string("seccompProfile", "type") or pod.string("seccompProfile", "type")):
+        yield Refusal(there, f"{name} without a seccomp profile (RuntimeDefault)", missing=True)
+    if "ALL" not in [part.text for part in context.list("capabilities", "drop")]:
+        yield Refusal(there, f"{name} without `capabilities: {{drop: [ALL]}}`", missing=True)
+    for capability in context.list("capabilities", "add"):
+        if capability.text != "NET_BIND_SERVICE" and capability.text in _CAPABILITIES:
+            yield Refusal(capability, f"the capability {capability.text}")

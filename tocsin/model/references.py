@@ -175,12 +175,13 @@ class References:
 
     @cached_property
     def _texts(self) -> frozenset[str]:
-        """Every scalar of the objects but names and labels: what a custom resource names stands among them."""
+        """Every scalar of the custom resources: what they name stands among them."""
         found: set[str] = set()
         for one in self._cluster.objects:
-            for key, section in one.part.items():
-                if key not in ("metadata", "kind", "apiVersion"):
-                    found.update(part.text for part in section.walk() if part.text)
+            group = one.part.string("apiVersion").rpartition("/")[0]
+            if "." in group and not group.endswith(".k8s.io"):
+                found.update(part.text for part in one.part.walk() if part.text and part.route[-1:] != ("name",))
+                found.update(part.text for part in one.part.get("spec").walk() if part.text)
         return frozenset(found)
 
     def twin(self, reference: Reference) -> str | None:

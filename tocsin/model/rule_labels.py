@@ -108,13 +108,13 @@ class RuleLabels:
         if ":" in name:
             return _UNKNOWN
         asked = {matcher.name for matcher in selector.matchers if matcher.value == "" or matcher.op != "="}
-        scraped = {label: PRESENT for label in _SCRAPED.named if label not in asked | self._dropped}
+        scraped = {label: PRESENT for label in _SCRAPED.named if label not in asked | self._lacking}
         return LabelFacts({**scraped, **dict.fromkeys(self._exported(name), PRESENT)})
 
     def _exported(self, name: str) -> frozenset[str]:
         """Return the labels that each origin of a metric gives all of its series."""
         known = [metric.labels for metric in self._model.metrics.named(name) if metric.origin != "exporter"]
-        return frozenset.intersection(*known) - self._dropped if known else frozenset()
+        return frozenset.intersection(*known) - self._lacking if known else frozenset()
 
     def _of_recorders(self, name: str, file: str) -> LabelFacts:
         if (name, file) not in self._recorded:
@@ -145,18 +145,18 @@ class RuleLabels:
             yield one in files and other in files
 
     @cached_property
-    def _dropped(self) -> frozenset[str]:
-        """Labels that some relabelling drops or writes after the scrape, so that a series may lack them."""
+    def _lacking(self) -> frozenset[str]:
+        """Labels of a scrape that some relabelling drops, so that a series may lack them."""
         found: set[str] = set()
         for config in self._model.prometheus_configs:
             for part in config.part.get("scrape_configs").list():
                 for rule in (*part.list("metric_relabel_configs"), *part.list("relabel_configs")):
-                    found |= _touched(rule.string("action"), rule.string("regex"), rule.string("target_label"))
+                    found |= _dropped(rule.string("action"), rule.string("regex"))
         for thing in self._model.objects_of("ServiceMonitor", "PodMonitor"):
             for part in thing.part.get("spec").walk():
                 if part.key in ("metricRelabelings", "relabelings"):
                     for rule in part.list():
-                        found |= _touched(rule.string("action"), rule.string("regex"), rule.string("targetLabel"))
+                        found |= _dropped(rule.string("action"), rule.string("regex"))
         return frozenset(found)
 
     # Words
@@ -318,7 +318,8 @@ def _with_external(facts: LabelFacts, labels: Mapping[str, str]) -> LabelFacts:
     return facts
 
 
-def _touched(action: str, pattern: str, target: str) -> frozenset[str]:
+def _dropped(action: str, pattern: str) -> frozenset[str]:
+    """Return which of the labels that a scrape gives a relabelling takes away."""
     if action in ("labeldrop", "labelkeep"):
         kept = action == "labelkeep"
         return frozenset(label for label in ("job", "instance") if (matches(pattern, label) is not False) is not kept)

@@ -186,7 +186,9 @@ def _discovered(model: Model, stack: Stack, job: ScrapeJob, discovery: Discovery
     elif discovery.mechanism == "file_sd_configs":
         for part in discovery.part.list("files"):
             for group in _target_files(model, stack, part.text):
-                yield from _listed(group)
+                for one in _listed(group):
+                    labels = {**one.labels, "__meta_filepath": group.file}
+                    yield _Found(labels, one.part, frozenset({"__meta_filepath"}))
     elif discovery.mechanism == "kubernetes_sd_configs" and not _elsewhere(discovery.part):
         yield from _of_role(model, discovery.part)
 

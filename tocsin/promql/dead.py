@@ -162,8 +162,11 @@ class Proofs:
             return None
         one, other = self._conditions(binary.left), self._conditions(binary.right)
         for key, (interval, text) in other.items():
-            if key in one and interval.clock == one[key][0].clock and meet(interval, one[key][0]).empty:
-                said = f"nothing is `{one[key][1]}` and `{text}` at once"
+            known = one.get(key)
+            if known is None or interval.clock != known[0].clock:
+                continue
+            if meet(meet(interval, known[0]), self.intervals.of(key)).empty:
+                said = f"nothing is `{known[1]}` and `{text}` at once"
                 return Proof("contradiction", said, binary.right.span, node=binary)
         return None
 

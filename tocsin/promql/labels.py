@@ -230,7 +230,7 @@ class LabelReader:
 
     def mismatch(self, node: Binary) -> Mismatch | None:
         """Return why the two sides of an operator on vectors can never match; None if they may."""
-        if type_of(node.left) != "vector" or type_of(node.right) != "vector":
+        if node.op == "or" or type_of(node.left) != "vector" or type_of(node.right) != "vector":
             return None
         left, right = self.facts(node.left), self.facts(node.right)
         if left.nothing or right.nothing:
@@ -352,7 +352,7 @@ def _replaced(inner: LabelFacts, target: str, new: str | None, source: str | Non
 
 
 def _drops_name(node: Binary) -> bool:
-    return node.op not in COMPARISONS and node.op not in SETS or node.bool_
+    return node.bool_ or (node.op not in COMPARISONS and node.op not in SETS)
 
 
 def _matches_some(node: Binary) -> bool:

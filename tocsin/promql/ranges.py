@@ -171,15 +171,12 @@ def over(one: Interval, other: Interval) -> Interval:
         return ANYTHING
     if one.clock:
         return times(one, point(1 / other.low))
-    touches = other.low <= 0 <= other.high
-    if touches and not (other.low == 0 or other.high == 0):
-        return ANYTHING
-    if touches:  # everything is on one side of nought: the quotient is too, up to infinity
-        positive = other.low == 0
-        if one.low >= 0 or one.high <= 0:
-            up = (one.low >= 0) == positive
-            return between(0, math.inf, nan=True).having(one, other) if up else between(-math.inf, 0, nan=True)
-        return ANYTHING
+    if other.low < 0 <= other.high or other.high == 0:
+        return ANYTHING  # what is divided by may be 0 or -0, which makes either infinity of the same number
+    if other.low == 0:
+        if one.low >= 0:
+            return between(0, math.inf, nan=True).having(one, other)
+        return between(-math.inf, 0, nan=True).having(one, other) if one.high <= 0 else ANYTHING
     ends = [_quotient(a, b) for a in _ends(one) for b in _ends(other)]
     return _of_ends(ends, whole=False, nan=one.nan or other.nan or _infinite(one, other)).having(one, other)
 

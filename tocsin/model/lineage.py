@@ -1,0 +1,336 @@
+"""Where every metric that is used comes from: each selector of rules, dashboards, runbooks and tests, and who exports it.
+
+That a name is nowhere proves something only where its origin would have told of it: a saved body of the job that is
+asked, the application whose names begin alike, or a name that differs from a known one by a slip of the hand. Of
+everything else nothing is said: a folder rarely holds all that is scraped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import takewhile
+from typing import TYPE_CHECKING, Literal
+
+from tocsin.artefacts.rules import Rule
+from tocsin.exporters import Renaming, owner, renamed
+from tocsin.model.metrics import Metric, SavedBody
+from tocsin.part import Part
+from tocsin.promql import Expr, Span, VectorSelector, selectors
+from tocsin.source import Place
+
+if TYPE_CHECKING:
+    from tocsin.model import Model
+
+Where = Literal["alert", "recording rule", "panel", "variable", "annotation", "runbook", "test"]
+
+SYNTHETIC = frozenset(
+    {"up", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_samples_post_metric_relabeling"}
+    | {"scrape_series_added", "scrape_timeout_seconds", "scrape_sample_limit", "scrape_body_size_bytes"}
+    | {"ALERTS", "ALERTS_FOR_STATE"}
+)
+"""What Prometheus makes itself (prometheus.io/docs/concepts/jobs_instances, Automatically generated labels)."""
+_SUFFIXES = ("_total", "_seconds", "_bytes", "_count", "_sum", "_bucket", "_info", "_ratio", "_created")
+_PARTS = re.compile(r"_(?:total|count|sum|bucket|created|info)$")
+_SOURCES = (".go", ".java", ".kt", ".scala", ".js", ".mjs", ".cjs", ".ts", ".tsx", ".rb", ".rs", ".cs", ".c", ".cc") + (
+    ".cpp", ".php", ".ex", ".exs", ".lua", ".sh", ".swift", ".erl", ".clj")  # fmt: skip
+"""Suffixes of files that may name a metric which Python sources do not declare."""
+_COMMON = frozenset(
+    "api app application async auth backend batch broker build cache celery client collector container cpu cron custom "
+    "daemon data database db demo disk django error errors event events example exporter fastapi file files flask "
+    "frontend go grpc health http https in info instance internal job jobs jvm kafka kube latency log logs machine "
+    "memory message messages metric metrics model my mysql network nginx node number order orders page pages pg "
+    "process processed processing prometheus python queue rabbitmq rate redis request requests response responses rpc "
+    "service server session sessions slo sql system target task tasks test thread threads time total unit up user "
+    "users version web worker workers".split()
+)
+"""First words of names that many applications have; whoever uses one may mean another application."""
+MOST_TEXT = 2_000_000
+"""Characters of one source file that are searched for a name."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Use:
+    """One selector with a metric's name, and where it stands."""
+
+    name: str
+    selector: VectorSelector
+    where: Where
+    subject: str
+    file: str
+    tree: Expr = field(repr=False)
+    """The whole expression that it is part of."""
+    piece: Callable[[Span], tuple[Place, int]] = field(repr=False)
+    rule: Rule | None = None
+
+    @property
+    def at(self) -> tuple[Place, int]:
+        """Where the name stands, and how long it is."""
+        span = self.selector.span
+        if self.selector.metric is not None:
+            span = Span(span.start, span.start + len(self.selector.metric))
+        return self.piece(span)
+
+    @property
+    def deciding(self) -> bool:
+        """Whether alerts hang on it."""
+        return self.where in ("alert", "recording rule")
+
+    @property
+    def job(self) -> str:
+        """The job that is asked for by name; empty if none is."""
+        return next((m.value for m in self.selector.matchers if m.name == "job" and m.op == "="), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A metric that is used, and that nobody who should know it exports."""
+
+    why: str
+    """Who would have told of it."""
+    meant: tuple[str, ...]
+    """What may have been meant, nearest first."""
+    sure: bool
+    """Whether it is certain, and not a matter of versions."""
+
+
+class Lineage:
+    """The uses of metrics in a system, against what is known to be exported."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._judged: dict[tuple[str, str], Missing | None] = {}
+
+    @cached_property
+    def uses(self) -> tuple[Use, ...]:
+        """Every selector that names its metric."""
+        return (*self._of_rules(), *self._of_queries(), *self._of_tests())
+
+    @cached_property
+    def used_names(self) -> frozenset[str]:
+        """Every name that is used."""
+        return frozenset(use.name for use in self.uses)
+
+    def users_of(self, name: str) -> tuple[Use, ...]:
+        """Return the uses of a metric."""
+        return self._users.get(name, ())
+
+    @cached_property
+    def _users(self) -> Mapping[str, tuple[Use, ...]]:
+        found: dict[str, list[Use]] = {}
+        for use in self.uses:
+            found.setdefault(use.name, []).append(use)
+        return {name: tuple(uses) for name, uses in found.items()}
+
+    def missing(self, use: Use) -> Missing | None:
+        """Return why a metric is known to be missing; None if it is there, or if nothing is known."""
+        key = (use.name, use.job)
+        if key not in self._judged:
+            self._judged[key] = self._judge(use)
+        return self._judged[key]
+
+    def renaming(self, use: Use) -> Renaming | None:
+        """Return what a metric is called now that nobody exports by that name any more."""
+        found = renamed().get(use.name)
+        if found is None or self._model.metrics.own(use.name) or self._declared(use.name) or self._renames:
+            return None
+        asked = {selector.name for selector in selectors(use.tree)}
+        both = found.name in asked or any(other.old != use.name and other.name == found.name and other.old in asked
+                                          for other in renamed().values())  # fmt: skip
+        return None if both else found
+
+    # Where metrics are used
+
+    def _of_rules(self) -> Iterator[Use]:
+        model = self._model
+        for rule in model.rules:
+            tree = model.tree(rule)
+            if tree is None:
+                continue
+            part = rule.part.get("expr")
+            where: Where = "alert" if rule.alerting else "recording rule"
+            for selector in selectors(tree):
+                if selector.name:
+                    yield Use(selector.name, selector, where, rule.subject, rule.file, tree, _piece(model, part), rule)
+
+    def _of_queries(self) -> Iterator[Use]:
+        for query in self._model.queries:
+            tree = query.known_tree
+            if tree is None or not query.certain:
+                continue
+            for selector in selectors(tree):
+                if selector.name and not query.varies(_name_span(selector)):
+                    yield Use(
+                        selector.name, selector, query.origin, query.subject, query.part.file, tree, query.piece
+                    )
+
+    def _of_tests(self) -> Iterator[Use]:
+        model = self._model
+        for test_file in model.promtool_tests:
+            for test in test_file.list("tests"):
+                for series in test.list("input_series"):
+                    part = series.get("series")
+                    tree = model.parsed(part.text) if part.text else None
+                    if isinstance(tree, VectorSelector) and tree.name:
+                        subject = f"{test_file.file}/{test.string('name') or 'test'}/{tree.name}"
+                        yield Use(tree.name, tree, "test", subject, part.file, tree, _piece(model, part))
+
+    # What is known of them
+
+    def _judge(self, use: Use) -> Missing | None:
+        name, metrics = use.name, self._model.metrics
+        if name in SYNTHETIC or ":" in name or metrics.named(name) or name in renamed():
+            return None
+        if self._declared(name) or self._renames or metrics.application.may_have(name):
+            return None
+        return self._unsaved(use) or self._undeclared(use) or self._slipped(use)
+
+    def _declared(self, name: str) -> bool:
+        static = self._model.declaration.static
+        return name in static.lazily_born or name in static.empty_by_design
+
+    @cached_property
+    def _renames(self) -> bool:
+        """Whether some metric is given another name when it is scraped; which, is not followed."""
+        configs = [config.part for config in self._model.prometheus_configs]
+        monitors = [each.part for each in self._model.objects_of("ServiceMonitor", "PodMonitor", "Probe", "ScrapeConfig")]
+        parts = (part for whole in (*configs, *monitors) for part in whole.walk())
+        return any(part.key in ("target_label", "targetLabel") and part.text == "__name__" for part in parts)
+
+    def _unsaved(self, use: Use) -> Missing | None:
+        """Tell of a metric that the saved body of the very job has not."""
+        body = next((each for each in self._model.metrics.bodies if use.job and each.job == use.job), None)
+        if body is None:
+            return None
+        meant = self._meant(use.name, body.exposition.series)
+        said = f"the saved /metrics of job {body.job}{_dated(body)} ({body.file}) has no such metric"
+        eager = "go_info" not in body.exposition.series  # a vector of client_golang without children shows nothing
+        return Missing(said, meant, sure=bool(meant) or eager)
+
+    def _undeclared(self, use: Use) -> Missing | None:
+        """Tell of a metric whose name begins as those of the application do, which does not declare it."""
+        word, application = use.name.partition("_")[0], self._model.metrics.application
+        families = self._families.get(word, frozenset())
+        if word in _COMMON or len(families) < 2 or not application.whole or self._said_elsewhere(use.name):
+            return None
+        kin = [each for each in families if _words(each)[:2] == _words(use.name)[:2]]
+        known = [name for name in self.used_names if name.startswith(f"{word}_") and name in self._model.metrics.own_names]
+        strange = [name for name in self.used_names if name.startswith(f"{word}_") and ":" not in name]
+        if not kin and len(known) < 0.7 * len(strange):
+            return None
+        files = sorted({metric.place.file for each in families for metric in self._own_series(each)})
+        where = ", ".join(files[:2]) + (" and others" if len(files) > 2 else "")
+        said = f"the application declares {len(families)} metrics that begin with {word}_ ({where}), and not this one"
+        meant = self._meant(use.name, self._model.metrics.own_names) or tuple(sorted(kin)[:3])
+        return Missing(said, meant, sure=bool(kin))
+
+    def _slipped(self, use: Use) -> Missing | None:
+        """Tell of a name that is a slip of the hand away from a known one, and known to nobody."""
+        metrics = self._model.metrics
+        own = self._meant(use.name, metrics.own_names)
+        if own:
+            told = metrics.own(own[0])[0]
+            said = f"nobody exports it, and {_teller(told)} has {own[0]}"
+            return Missing(said, own, sure=told.origin != "recorded" and self._of_job(told, use.job))
+        snapshot = owner(use.name)
+        meant = self._meant(use.name, snapshot.metrics if snapshot else {})
+        if snapshot is None or not meant or self._said_elsewhere(use.name):
+            return None
+        said = f"{snapshot.exporter} has {meant[0]}, and in none of {', '.join(snapshot.versions)} a metric of this name"
+        return Missing(said, meant, sure=False)
+
+    def _meant(self, name: str, known: Mapping[str, object] | frozenset[str]) -> tuple[str, ...]:
+        return tuple(sorted((each for each in known if slip(name, each)), key=lambda each: abs(len(each) - len(name))))[:3]
+
+    @cached_property
+    def _families(self) -> Mapping[str, frozenset[str]]:
+        """Return the names of the application's metrics by their first word, parts of histograms taken together."""
+        found: dict[str, set[str]] = {}
+        for instrument in self._model.metrics.application.instruments:
+            if instrument.known:
+                found.setdefault(instrument.name.partition("_")[0], set()).add(instrument.name)
+        return {word: frozenset(names) for word, names in found.items()}
+
+    def _own_series(self, family: str) -> Iterator[Metric]:
+        for name in (family, f"{family}_total", f"{family}_bucket", f"{family}_count", f"{family}_info"):
+            yield from (m for m in self._model.metrics.own(name) if m.origin == "application")
+
+    def _said_elsewhere(self, name: str) -> bool:
+        """Tell whether a source that is not followed says a metric's name, or what its name is put together of.
+
+        Said is a name that stands alone in quotes: within an expression it is used, not made.
+        """
+        base = _PARTS.sub("", name)
+        word, _, rest = base.partition("_")
+        whole = re.compile(rf"[\"'`]{re.escape(base)}(?:_total)?[\"'`]")
+        texts = self._model.metrics.application.texts.values()
+        if any(base in text and whole.search(text) for text in texts):
+            return True
+        spelt = "|".join(map(re.escape, (base, base.replace("_", "."), rest, word)))
+        said = re.compile(rf"[\"'`](?:{spelt})(?:[._]total)?[\"'`]")
+        if rest and any(said.search(text) for text in self._other_sources):
+            return True
+        named = re.compile(rf"^[\s-]*[\"']?\w*name[\"']?:\s*[\"']?{re.escape(base)}", re.MULTILINE | re.IGNORECASE)
+        return any(base in file.text and named.search(file.text) for file in self._model.files())
+
+    @cached_property
+    def _other_sources(self) -> tuple[str, ...]:
+        folder = self._model.folder
+        names = (name for name in folder.names if name.lower().endswith(_SOURCES))
+        return tuple((folder.text(name) or "")[:MOST_TEXT] for name in names)
+
+    @staticmethod
+    def _of_job(metric: Metric, job: str) -> bool:
+        """Tell whether a metric is that of the job that is asked for: by its body, or by the folder of its source."""
+        return bool(job) and (metric.by == job or job in metric.place.file.split("/"))
+
+
+def slip(name: str, known: str) -> bool:
+    """Tell whether a name is a known one with a slip of the hand: a few letters at one place, or one ending.
+
+    Names that differ in digits only are two (`node_load1`, `node_load5`), and so are short ones.
+    """
+    if name == known or min(len(name), len(known)) < 6:
+        return False
+    longer, shorter = (name, known) if len(name) > len(known) else (known, name)
+    if longer.startswith(shorter):
+        rest = longer[len(shorter) :]
+        return rest in _SUFFIXES or (len(rest) == 1 and not rest.isdigit())
+    if len(longer) - len(shorter) > 2 or (name[:3] != known[:3] and name[-3:] != known[-3:]):
+        return False
+    begin = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(name, known, strict=False))))
+    a, b = name[begin:], known[begin:]
+    end = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(reversed(a), reversed(b), strict=False))))
+    a, b = a[: len(a) - end], b[: len(b) - end]
+    if any(letter.isdigit() for letter in a + b):
+        return False
+    return (len(a) <= 1 and len(b) <= 1) or (len(a) == len(b) == 2 and a == b[::-1])
+
+
+def _words(name: str) -> list[str]:
+    return name.split("_")
+
+
+def _name_span(selector: VectorSelector) -> Span:
+    start = selector.span.start
+    return Span(start, start + len(selector.metric)) if selector.metric is not None else selector.span
+
+
+def _piece(model: Model, part: Part) -> Callable[[Span], tuple[Place, int]]:
+    return lambda span: model.piece(part, span)
+
+
+def _dated(body: SavedBody) -> str:
+    said = " of ".join(word for word in (body.version, body.date) if word)
+    return f" ({said})" if said else ""
+
+
+def _teller(metric: Metric) -> str:
+    match metric.origin:
+        case "saved":
+            return f"the saved /metrics of job {metric.by}"
+        case "recorded":
+            return "a recording rule"
+    return f"{metric.place.file}:{metric.place.line}"
