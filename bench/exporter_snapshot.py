@@ -1,6 +1,6 @@
 """Make the snapshot of an exporter out of bodies of its /metrics that were saved from running ones.
 
-    python bench/exporter_snapshot.py NAME --prefix node_ --version 1.5.0=body.prom --version 1.9.0=other.prom > NAME.txt
+python bench/exporter_snapshot.py NAME --prefix node_ --version 1.5.0=a.prom --version 1.9.0=b.prom > NAME.txt
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ def main() -> None:
     print(f"# prefixes: {' '.join(options.prefix)}")
     for name, by in sorted(found.items()):
         type_ = next(reversed(by.values()))[0]
-        labels = sorted(set().union(*(labels for _, labels in by.values())))
+        names = sorted(set().union(*(labels for _, labels in by.values())))
         only = "" if len(by) == len(versions) else " @" + ",".join(by)
-        print(f"{name} {type_} {','.join(labels) or '-'}{only}")
+        print(f"{name} {type_} {','.join(names) or '-'}{only}")
 
 
 def _has(family: str, known: dict[str, tuple[str, set[str]]], type_: str) -> bool:

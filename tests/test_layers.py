@@ -26,7 +26,7 @@ class Layer:
 LAYERS = (
     Layer(("source", "part", "verdict", "finding", "evidence", "case", "durations", "deadline")),
     Layer(("artefacts", "system")),
-    Layer(("promql", "relabelling", "kubernetes_schema")),
+    Layer(("promql", "templates", "relabelling", "kubernetes_schema")),
     Layer(("model",)),
     Layer(("supervisor",)),
     Layer(("engines", "sinks")),

@@ -1,4 +1,4 @@
-"""Relabelling is that of Prometheus: expressions, replacements, every action, and what becomes of the labels after it."""
+"""Relabelling is that of Prometheus: expressions, replacements, every action, and the labels that are left."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ NAMES = ("app", "zone", "x1", "__tmp_a", "team", "empty")
 VALUES = ("", "shop", "shop-a", "Shop.B", "eu;west", "10.0.0.1:80", "a/b", "é", "true", "8080")
 REGEXES = (
     "(.*)", ".*", "shop.*", "(shop)-(.)", "(?P<first>[a-z]+)[;-](.*)", "shop|true", "", "[[:alpha:]]+", "(?i)SHOP.*",
-    r"(.+?)(?::\d+)?;(\d+)", r"([^:]+)(?::\d+)?", r"\d+", "(a)?(.*)", "__tmp_(.+)", "(app|zone)", "x.", r"\Qa/b\E", "s$",
+    r"(.+?)(?::\d+)?;(\d+)", r"([^:]+)(?::\d+)?", r"\d+", "(a)?(.*)", "__tmp_(.+)", "(app|zone)", "x.", r"\Qa/b\E",
+    "s$",
 )  # fmt: skip
 REPLACEMENTS = ("$1", "${1}", "$0", "$2x", "${2}-x", "fixed", "", "$first", "$$1", "$", "a${9}b", "${1", "$1x")
 
@@ -137,7 +138,7 @@ def test_an_address_is_judged(labels: dict[str, str], problem: str) -> None:
 @pytest.fixture(scope="module")
 def cases() -> dict[str, tuple[list[dict[str, Any]], list[dict[str, str]]]]:
     """Give jobs with random rules and random targets, the same ones each time."""
-    dice = random.Random(20)  # noqa: S311 no secret
+    dice = random.Random(20)
     jobs = {f"job{i}": (list(random_rules(dice)), list(random_labels(dice, i))) for i in range(40)}
     jobs["plain"] = ([], list(random_labels(dice, 99)))
     return jobs
@@ -159,7 +160,12 @@ def random_rules(dice: random.Random) -> Iterator[dict[str, Any]]:
                              , "uppercase", "keepequal", "dropequal", "labelkeep"))  # fmt: skip
         if action == "replace":
             chosen = {"target_label": dice.choice((target, "l_${1}")), "replacement": dice.choice(REPLACEMENTS)}
-            yield {"source_labels": sources, "regex": dice.choice(REGEXES), "separator": dice.choice((";", "")), **chosen}
+            yield {
+                "source_labels": sources,
+                "regex": dice.choice(REGEXES),
+                "separator": dice.choice((";", "")),
+                **chosen,
+            }
         elif action in ("keep", "drop"):
             yield {"source_labels": sources, "regex": dice.choice(REGEXES[:8]), "action": action}
         elif action == "labelmap":
@@ -179,11 +185,16 @@ def write(place: Path, jobs: Mapping[str, tuple[list[dict[str, Any]], list[dict[
     """Write a configuration of the jobs with their targets in files."""
     configs = []
     for name, (found, targets) in jobs.items():
-        groups = [{"targets": [t["__address__"]], "labels": {n: v for n, v in t.items() if n != "__address__"}} for t in targets]
+        groups = [
+            {"targets": [t["__address__"]], "labels": {n: v for n, v in t.items() if n != "__address__"}}
+            for t in targets
+        ]
         (place / f"{name}.json").write_text(json.dumps(groups))
         configs.append({"job_name": name, "file_sd_configs": [{"files": [f"{name}.json"]}], "relabel_configs": found})
     config = place / "prometheus.yml"
-    config.write_text(yaml.safe_dump({"global": {"scrape_interval": "1h", "scrape_timeout": "1ms"}, "scrape_configs": configs}))
+    config.write_text(
+        yaml.safe_dump({"global": {"scrape_interval": "1h", "scrape_timeout": "1ms"}, "scrape_configs": configs})
+    )
     return config
 
 
@@ -201,8 +212,10 @@ def test_targets_are_those_of_a_real_prometheus(
             return dict(answer.json()["data"])
 
         wanted = sum(len(targets) for _, targets in cases.values())
-        found = wait_until(
-            lambda: (data := told()) and len(data["activeTargets"]) + len(data["droppedTargets"]) >= wanted * 0.9 and data,
+        found: Any = wait_until(
+            lambda: (
+                (data := told()) and len(data["activeTargets"]) + len(data["droppedTargets"]) >= wanted * 0.9 and data
+            ),
             seconds=30,
             what="targets of every job",
         )

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from tocsin.artefacts.rules import Rule
+from tocsin.checks.alert_without_comparison import alert_without_comparison
+from tocsin.checks.duplicate_rule import duplicate_rule
+from tocsin.checks.selector_matches_nothing import selector_matches_nothing
 from tocsin.model import Model
 from tocsin.model.alert_templates import read_alert_template
 from tocsin.model.rule_labels import labels_of_alert, labels_of_result
@@ -128,3 +131,69 @@ def test_what_a_template_shows(text: str, uses: list[str], values: int) -> None:
     assert read.error is None
     assert [use.name for use in read.uses] == uses
     assert len(read.values) == values
+
+
+RECORDED = "groups:\n- name: a\n  rules:\n  - record: job:x:rate5m\n    expr: sum by (job) (rate(x_total[5m]))\n"
+
+
+@pytest.mark.parametrize(
+    ("expression", "messages"),
+    [
+        ('job:x:rate5m{instance="a"} > 1', ["has no `instance`"]),
+        ("job:x:rate5m > 1", []),
+        ('up{a="x", a=~"y|z"} > 1', ["at once"]),
+        ('up{a="x|y"} > 1', ["very text"]),
+        ('up{path="/a/.*"} > 1', []),
+        ('up{a=~"x*"} > 1', ["repeats the letter 'x'"]),
+        ('up{a=~"x.*"} > 1', []),
+    ],
+)
+def test_a_selector_that_matches_nothing(tmp_path: Path, expression: str, messages: list[str]) -> None:
+    text = f"{RECORDED}  - alert: A\n    expr: '{expression}'\n"
+    found = [finding.message for finding in selector_matches_nothing.findings(model(tmp_path, rules=text))]
+    assert len(found) == len(messages)
+    assert all(piece in message for piece, message in zip(messages, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        ("x > 1", "x > 2", True),
+        ("x > 1", "x >= 1", True),
+        ("x < 1", "x > 2", False),
+        ("x < 3", "x > 2", True),
+        ("x == 1", "x == 2", False),
+        ("x == 1", "1 == x", True),
+        ("5 < x", "x > 7", True),
+        ("x > 1", "y > 1", False),
+        ("sum(x) > 1", "sum(y) > 1", True),
+        ("sum by (a) (x) > 1", "sum by (a) (y) > 1", False),
+    ],
+)
+def test_two_rules_that_raise_one_alert(tmp_path: Path, one: str, other: str, told: bool) -> None:
+    """Told where both can hold for the same series; conditions that exclude each other may share a name."""
+    text = f"groups:\n- name: a\n  rules:\n  - alert: A\n    expr: {one}\n  - alert: A\n    expr: {other}\n"
+    found = [*duplicate_rule.findings(model(tmp_path, rules=text))]
+    assert bool(found) is told
+
+
+@pytest.mark.parametrize(
+    ("expression", "severity"),
+    [
+        ("rate(x_total[5m])", "error"),
+        ("x > bool 1", "error"),
+        ("x > 1 or vector(0) * on() y", "error"),
+        ("x", "warning"),
+        ('x{state="failed"}', None),
+        ("sum(x > 1)", None),
+        ("absent(x)", None),
+        ("x unless y", None),
+        ("vector(1)", None),
+        ("other:recorded:rule", None),
+        ('ALERTS{alertname="Y"}', None),
+    ],
+)
+def test_an_alert_that_compares_nothing(tmp_path: Path, expression: str, severity: str | None) -> None:
+    text = f"groups:\n- name: a\n  rules:\n  - alert: A\n    expr: '{expression}'\n"
+    found = [str(finding.severity) for finding in alert_without_comparison.findings(model(tmp_path, rules=text))]
+    assert found == ([severity] if severity else [])

@@ -27,6 +27,18 @@ Gvk = tuple[str, str, str]
 PROBE = "io.k8s.api.core.v1.Probe"
 """The definition of a container's probe."""
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+_STATUS = ("status",)
+_DEFAULTED = {
+    "roleRef": "apiGroup",
+    "httpHeaders": "value",
+    "StatefulSet": "serviceName",
+    "NetworkPolicy": "podSelector",
+    "PriorityClass": "value",
+}
+"""Fields that the schemas require and the API server does without, by the key or the kind of what lacks them.
+
+(pkg/apis/rbac/v1/defaults.go; their validation lets an empty text, a zero and an empty selector pass.)
+"""
 _FOLDER = re.compile(r"v(\d+)\.(\d+)\.\d+-local-strict")
 _REMOVED_EARLY = (
     ((1, 15), "extensions/v1beta1", "Deployment DaemonSet ReplicaSet NetworkPolicy PodSecurityPolicy"),
@@ -134,17 +146,23 @@ def last_served(gvk: Gvk) -> Version | None:
     return next((version for version in reversed(known) if serves(version, gvk)), None)
 
 
-def refusals(whole: Part, version: Version, gvk: Gvk | None = None) -> Iterator[Refusal]:
-    """Yield what the schema of a version refuses of an object; of one that it does not know, nothing."""
-    name = _index(version).get(gvk or gvk_of(whole))
+def refusals(whole: Part, version: Version, *, exact: bool = False) -> Iterator[Refusal]:
+    """Yield what the schema of a version refuses of an object; of one that it does not know, nothing.
+
+    With `exact` the version is the one that is meant; else a field that another version has is let pass.
+    """
+    name = _index(version).get(gvk_of(whole))
     if name is not None:
-        yield from refused_of(whole, name, version)
+        # What the state of an object says is written by the cluster, and passed over in a manifest.
+        for each in refused_of(whole, name, version, exact=exact):
+            if each.part.route[len(whole.route) :][:1] != _STATUS:
+                yield each
 
 
-def refused_of(part: Part, definition: str, version: Version) -> Iterator[Refusal]:
+def refused_of(part: Part, definition: str, version: Version, *, exact: bool = False) -> Iterator[Refusal]:
     """Yield what a definition of a version's schema refuses of a part, in the order of the text."""
     for refusal in _walk(part, {"$ref": f"#/$defs/{definition}"}, _definitions(version), 0):
-        if not (refusal.unknown and _known_elsewhere(refusal.part, part, definition, version)):
+        if exact or not (refusal.unknown and _known_elsewhere(refusal.part, part, definition, version)):
             yield refusal
 
 
@@ -194,7 +212,7 @@ def _walk(part: Part, schema: Mapping[str, Any], definitions: Mapping[str, Any],
 def _mapping(part: Part, schema: Mapping[str, Any], definitions: Mapping[str, Any], depth: int) -> Iterator[Refusal]:
     properties, others = schema.get("properties", {}), schema.get("additionalProperties", True)
     for name in schema.get("required", ()):
-        if part.get(name).value is None:
+        if part.get(name).value is None and not _defaulted(part, name):
             yield Refusal(part, f"{_named(part)} has no `{name}`, which is required", missing=True)
     for key, child in part.items():
         if key in properties:
@@ -206,8 +224,17 @@ def _mapping(part: Part, schema: Mapping[str, Any], definitions: Mapping[str, An
             yield Refusal(child, f"{_named(part)} knows no field `{key}`{meant}", unknown=True)
 
 
+def _defaulted(part: Part, name: str) -> bool:
+    owner = part.document.value
+    kind = owner.get("kind") if isinstance(owner, dict) else None
+    listed = part.route[-2] if len(part.route) > 1 and isinstance(part.route[-1], int) else part.key
+    return name in (_DEFAULTED.get(str(listed)), _DEFAULTED.get(str(kind)))
+
+
 def _offered(key: str, part: Part, properties: Mapping[str, Any]) -> str:
     lower = {name.lower(): name for name in properties}
+    if len(key) > 60:
+        return ""
     meant = [lower[key.lower()]] if key.lower() in lower else nearest(key, set(properties) - set(part.value))
     return f"; did you mean {' or '.join(f'`{name}`' for name in meant[:2])}?" if meant else ""
 
@@ -246,8 +273,8 @@ def _is(wanted: str, value: Any) -> bool:
     if wanted == "boolean":
         return isinstance(value, bool) or (isinstance(value, str) and value.lower() in _BOOLEAN_WORDS)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        # 0755 and 0x1F are numbers to the API machinery; ours are texts, and whether they were quoted is not known.
-        return isinstance(value, str) and re.fullmatch(r"[-+]?0[xob]?[0-9A-Fa-f]+", value) is not None
+        # 0x1F and 1_000 are numbers to the API machinery; ours are texts, and whether they were quoted is not known.
+        return isinstance(value, str) and re.fullmatch(r"[-+]?(?:0[xob]?[0-9A-Fa-f]+|\d+(?:_\d+)+)", value) is not None
     return wanted == "number" or float(value).is_integer()
 
 
@@ -288,7 +315,7 @@ def quantity(text: str) -> float | None:
     try:
         return float(text)  # with a decimal exponent, or none
     except ValueError:
-        digits = text.rstrip("numkMGTPEi")
+        digits = text.rstrip("numkKMGTPEi")
         return float(digits) * _FACTORS[text[len(digits) :]]
 
 

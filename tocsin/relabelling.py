@@ -297,8 +297,11 @@ def groups(regex: str) -> tuple[int, frozenset[str]] | None:
 
 # RE2's dialect in Python's
 
-_PERL = re.compile(r"\\(?P<quoted>Q.*?(?:\\E|$))|\\(?P<end>z)|\\(?P<one>.)|(?P<class>\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\])"
-                   r"|(?P<dollar>\$)|(?P<flags>\(\?[imsU-]+\))", re.DOTALL)  # fmt: skip
+_PERL = re.compile(
+    r"\\(?P<quoted>Q.*?(?:\\E|$))|\\(?P<end>z)|\\(?P<one>.)"
+    r"|(?P<class>\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\])|(?P<dollar>\$)|(?P<flags>\(\?[imsU-]+\))",
+    re.DOTALL,
+)
 _POSIX = {
     "alnum": "0-9A-Za-z", "alpha": "A-Za-z", "ascii": "\\x00-\\x7f", "blank": "\\t ", "cntrl": "\\x00-\\x1f\\x7f",
     "digit": "0-9", "graph": "!-~", "lower": "a-z", "print": " -~", "punct": "!-/:-@\\[-`{-~",

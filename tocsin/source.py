@@ -232,7 +232,7 @@ def place_within(text: str, place: Place, value: str, offset: int) -> Place:
     if line.startswith("|") and number <= len(lines) and lines[number - 1].rstrip("\r").endswith(shown):
         indent = len(lines[number - 1].rstrip("\r")) - len(shown)
         return Place(place.file, number, indent + column + 1)
-    start = sum(len(each) + 1 for each in lines[: place.line - 1]) + place.column - 1
+    start = len("\n".join(lines[: place.line - 1])) + (place.line > 1) + place.column - 1
     found = _aligned(text, start, value, offset)
     if found is None:
         return place

@@ -403,6 +403,14 @@ class IntegrationPart:
         return f"{self.receiver.subject}/{self.kind}[{self.part.key}]"
 
 
+_DISCARDS = re.compile(
+    r"(?:^|[^a-z])(?:null|nil|none|void|nowhere|no-?op|dev-?null|black-?hole\w*|drop\w*|discard\w*|silen\w*|mute\w*|"
+    r"ignore\w*|trash|dummy|empty|suppress\w*|dead-?end|nobody|sink|nothing|disabled?|off|no-?notif\w*)(?:$|[^a-z])",
+    re.IGNORECASE,
+)
+"""Names by which people say that nothing is to be told."""
+
+
 @dataclass(frozen=True)
 class ReceiverPart:
     """A receiver, as written."""
@@ -419,6 +427,11 @@ class ReceiverPart:
     def subject(self) -> str:
         """The name path by which findings know it."""
         return f"receivers/{self.name}"
+
+    @property
+    def discards(self) -> bool:
+        """Whether it has no integration on purpose, as its name says."""
+        return not self.integrations and _DISCARDS.search(self.name) is not None
 
     @cached_property
     def integrations(self) -> tuple[IntegrationPart, ...]:

@@ -8,6 +8,7 @@ the text does not tell stays open: such an instrument has a pattern instead of a
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -132,7 +133,11 @@ class Application:
     def whole(self) -> bool:
         """Whether every metric of the application is among the instruments, those with a pattern included."""
         found = self.instruments
-        followed = not self._escaped and not any(_OTHERS.search(text) for text in self.texts.values())
+        followed = (
+            not self._escaped
+            and not self._evaluation.exhausted
+            and not any(_OTHERS.search(text) for text in self.texts.values())
+        )
         return followed and all(instrument.name != GAP for instrument in found)
 
     def may_have(self, series: str) -> bool:
@@ -192,8 +197,8 @@ class Application:
     def _instruments(self, maker: Maker, site: Site, env: Env) -> Iterator[Instrument]:
         given = self._given(maker, site.call, env)
         labels, complete = _labels(given.get("labels" if maker.family else "labelnames", ((),)))
-        said = next((k.value for k in site.call.keywords if k.arg == "name"), site.call.args[0] if site.call.args else None)
-        passed = said is not None and any(isinstance(n, ast.Name) and n.id in env.bound for n in ast.walk(said))
+        said = [k.value for k in site.call.keywords if k.arg == "name"] or site.call.args[:1]
+        passed = any(isinstance(n, ast.Name) and n.id in env.bound for node in said for n in ast.walk(node))
         origin = env.origin if passed and env.origin else site
         place = Place(origin.scope.module.file, origin.call.lineno, origin.call.col_offset + 1)
         buckets = _bounds(given["buckets"]) if "buckets" in given else DEFAULT_BUCKETS
@@ -234,23 +239,27 @@ def _hot(module: Module) -> set[str]:
     hot: set[str] = set()
     for scope in scopes:
         scopes += scope.scopes.values()
-        for name, path in scope.imports.items():
-            tail = path.rpartition(":")[2].rpartition(".")[2]
-            if path.startswith("prometheus_client") and (tail in MAKERS or tail in _MODULES):
-                hot.add(name)
+        hot |= {name for name, path in scope.imports.items() if _of_client(path)}
     for _ in range(2):
         for scope in scopes:
+            hot |= {name for name, values in scope.assigned.items() if any(v and _mentions(v, hot) for v in values)}
             if isinstance(scope.node, ast.ClassDef) and any(_mentions(base, hot) for base in scope.node.bases):
                 hot.add(scope.node.name)
-            for name, values in scope.assigned.items():
-                if any(value is not None and _mentions(value, hot) for value in values):
-                    hot.add(name)
-        for site in module.sites:
-            if any(isinstance(a, ast.Name) and a.id in hot for a in site.call.args):
-                called = last_name(site.call.func)
-                for scope in scopes:
-                    hot.update(scope.scopes[called].parameters if called in scope.scopes else ())
+        hot |= {name for site in module.sites for name in _passed(site, scopes, hot)}
     return hot - {"self", "cls"}
+
+
+def _of_client(path: str) -> bool:
+    tail = path.replace(":", ".").rpartition(".")[2]
+    return path.startswith("prometheus_client") and (tail in MAKERS or tail in _MODULES)
+
+
+def _passed(site: Site, scopes: list[Scope], hot: set[str]) -> Iterator[str]:
+    """Yield the parameters of a function of the module that a call may give one of some names."""
+    if any(isinstance(argument, ast.Name) and argument.id in hot for argument in site.call.args):
+        called = last_name(site.call.func)
+        for scope in scopes:
+            yield from scope.scopes[called].parameters if called in scope.scopes else ()
 
 
 _TELLING = frozenset({"name", "labelnames", "labels", "namespace", "subsystem", "unit", "buckets", "states", None})
@@ -298,11 +307,9 @@ def _labels(values: tuple[Any, ...]) -> tuple[frozenset[str], bool]:
     """Return the names of labels by the alternatives of their list, and whether there can be no others."""
     found: set[str] = set()
     complete = len(values) == 1
-    for value in values:
+    for value in (tuple(each) if isinstance(each, dict) else each for each in values):
         if value is None or value == "":
             continue
-        if isinstance(value, dict):
-            value = tuple(value)
         if not isinstance(value, tuple):
             complete = False
             continue
@@ -314,13 +321,20 @@ def _labels(values: tuple[Any, ...]) -> tuple[frozenset[str], bool]:
 
 def _bounds(values: tuple[Any, ...]) -> tuple[float, ...]:
     bounds = values[0] if len(values) == 1 and isinstance(values[0], tuple) else ()
-    numbers = [float(b) for b in bounds if isinstance(b, (int, float)) and not isinstance(b, bool)]
-    infinite = [b for b in bounds if _infinite(b)]
-    return tuple(sorted(numbers)) if len(numbers) + len(infinite) == len(bounds) else ()
+    finite = [bound for bound in bounds if not _infinite(bound)]
+    numbers = [_float(bound) for bound in finite if isinstance(bound, (int, float)) and not isinstance(bound, bool)]
+    return tuple(sorted(numbers)) if len(numbers) == len(finite) else ()
+
+
+def _float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
 
 
 def _infinite(bound: Any) -> bool:
-    return bound in (float("inf"),) or (isinstance(bound, Imported) and bound.path.endswith((".inf", ".INF")))
+    return bound == math.inf or (isinstance(bound, Imported) and bound.path.endswith((".inf", ".INF")))
 
 
 def _states(values: tuple[Any, ...]) -> frozenset[str]:

@@ -46,19 +46,28 @@ def in_python(text: str, file: str) -> Iterator[NamedNumber]:
         match node:
             case ast.Call():
                 yield from _of_call(node, file)
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.AnnAssign(
-                target=ast.Name(id=name), value=ast.expr() as value
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
             ):
                 yield from _of_assignment(name, value, file)
 
 
 def _of_call(node: ast.Call, file: str) -> Iterator[NamedNumber]:
     """`Threshold("cpu", 0.8)`, `Limit(name="cpu", value=0.8)`."""
-    form = node.func.id if isinstance(node.func, ast.Name) else node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    form = (
+        node.func.id
+        if isinstance(node.func, ast.Name)
+        else node.func.attr
+        if isinstance(node.func, ast.Attribute)
+        else ""
+    )
     if not _HOLDS.search(form):
         return
     named = [k.value for k in node.keywords if k.arg in _NAMES] or node.args[:1]
-    valued = [k.value for k in node.keywords if k.arg in _VALUES] or [a for a in node.args[1:] if _number(a) is not None]
+    valued = [k.value for k in node.keywords if k.arg in _VALUES] or [
+        a for a in node.args[1:] if _number(a) is not None
+    ]
     if named and valued and isinstance(named[0], ast.Constant) and isinstance(named[0].value, str):
         yield from _named(named[0].value, valued[0], (file, f"{form}()"))
 
@@ -84,7 +93,7 @@ def _named(name: str, value: ast.expr, family: tuple[str, str]) -> Iterator[Name
 
 def _number(node: ast.expr) -> float | None:
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
-        return float(node.value) if abs(node.value) < 1e300 else None  # noqa: PLR2004
+        return float(node.value) if abs(node.value) < 1e300 else None
     return None
 
 

@@ -285,7 +285,7 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """One dashboard. Its part is the dashboard itself; of version 2 that is the `spec`, and `metadata` its neighbour."""
+    """One dashboard. Its part is the dashboard itself; of version 2 that is the `spec`, beside its `metadata`."""
 
     part: Part
     metadata: Part | None = None
@@ -318,7 +318,7 @@ class Dashboard:
                 continue
             yield part
             waiting[:0] = part.list("panels")
-        for _, element in self.part.get("elements").items():
+        for _name, element in self.part.get("elements").items():  # noqa: PERF102 a part has no values()
             if isinstance(element.value, dict):
                 yield element
 

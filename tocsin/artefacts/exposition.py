@@ -13,7 +13,8 @@ _SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)?[ \t]*(\{)?")
 _LABEL = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s=",{}]+)\s*(?:=\s*"((?:[^"\\]|\\.)*)")?\s*,?')
 _ESCAPE = re.compile(r"\\(.)")
 _LOOKS = re.compile(
-    r"^# (?:TYPE|HELP|UNIT) [a-zA-Z_:]|^[a-zA-Z_:][a-zA-Z0-9_:]*(?:\{[^\n]*\})?[ \t]+[-+]?[0-9.NI][^\s]*[ \t]*\d*[ \t]*$"
+    r"^# (?:TYPE|HELP|UNIT) [a-zA-Z_:]"
+    r"|^[a-zA-Z_:][a-zA-Z0-9_:]*(?:\{[^\n]*\})?[ \t]+[-+]?[0-9.NI][^\s]*[ \t]*\d*[ \t]*$"
 )
 MOST_VALUES = 200
 """Of one label; more are not kept, and then none are."""
@@ -31,6 +32,14 @@ class Series:
     labels: dict[str, set[str]] = field(default_factory=dict)
     """The labels that some of them have, with their values; no values where there are too many to keep."""
     count: int = 0
+
+    def add(self, labels: Mapping[str, str]) -> None:
+        """Take the labels of one more of them."""
+        self.count += 1
+        for label, value in labels.items():
+            values = self.labels.setdefault(label, set())
+            if len(values) <= MOST_VALUES:
+                values.add(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,7 @@ def samples_of(text: str) -> Iterator[tuple[dict[str, str], float]]:
 
 def is_exposition(text: str) -> bool:
     """Tell whether a text looks like the body of a scrape, by its first lines."""
-    lines = [line for line in text[:20_000].splitlines() if line.strip()][:20]
+    lines = [line for line in text[:20_000].split("\n") if line.strip()][:20]
     said = [line for line in lines if not line.startswith("#") or line.startswith(("# TYPE ", "# HELP ", "# UNIT "))]
     return bool(said) and any(line.startswith("# ") for line in said) and all(_LOOKS.match(line) for line in said)
 
@@ -60,7 +69,7 @@ def read_exposition(text: str) -> Exposition:
     """Read a body leniently: what cannot be understood is passed over. Values and timestamps are not looked at."""
     series: dict[str, Series] = {}
     families: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.startswith("#"):
             declared = _TYPE.match(line)
             if declared:
@@ -72,14 +81,9 @@ def read_exposition(text: str) -> Exposition:
         name, labels = _labels(line, head) if head[2] else (head[1], {})
         if not name:
             continue
-        one = series.get(name)
-        if one is None:
-            one = series[name] = Series(name, _type_of(name, families), number)
-        one.count += 1
-        for label, value in labels.items():
-            values = one.labels.setdefault(label, set())
-            if len(values) <= MOST_VALUES:
-                values.add(value)
+        if name not in series:
+            series[name] = Series(name, _type_of(name, families), number)
+        series[name].add(labels)
     for one in series.values():
         for values in one.labels.values():
             if len(values) > MOST_VALUES:

@@ -36,6 +36,12 @@ _OTHERS = re.compile(
 )
 """Frameworks of another shape, and packages that bring routes of their own."""
 _TESTS = re.compile(r"(?:^|/)tests?/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
+_ROUTING = re.compile(
+    r"\b(?:get|post|put|delete|patch|head|options|route|api_route|websocket\w*|mount|add_\w+|include_router|"
+    r"register_blueprint|Route|WebSocketRoute|Mount|Rule|Blueprint|\w*Router)\s*\("
+)
+"""What a file that has to do with routing calls; the others are not parsed."""
+_TEXT = re.compile(r"""["'](/[^"'\s]*)["']""")
 _MOST_PATHS = 20_000
 _HOLE = re.compile(r"\{[^{}]*\}|<[^<>]*>")
 
@@ -90,6 +96,23 @@ class Routes:
         return found
 
 
+def plainly_served(texts: Mapping[str, str], path: str) -> bool:
+    """Tell whether one source serves a path as plainly as can be, which needs no parsing.
+
+    The path is given to a decorator as it is, or its first steps are a prefix and the rest a route of the same file.
+    """
+    steps = path.partition("?")[0].strip("/").split("/")
+    for i in range(len(steps)):
+        rest = "/" + "/".join(steps[i:])
+        head = "/" + "/".join(steps[:i]) if i else ""
+        route = re.compile(rf"""@\w+\.(?:get|route|api_route)\(\s*["']{re.escape(rest)}["']""")
+        prefix = re.compile(rf"""prefix=["']{re.escape(head)}["']""")
+        for text in texts.values():
+            if route.search(text) and (prefix.search(text) if head else "prefix" not in text):
+                return True
+    return False
+
+
 def routes_of(texts: Mapping[str, str]) -> Routes | None:
     """Return what Python sources serve, by file name; None if they use no framework that is known."""
     own = {file: text for file, text in texts.items() if not _TESTS.search(file)}
@@ -97,6 +120,9 @@ def routes_of(texts: Mapping[str, str]) -> Routes | None:
         return None
     walk = _Walk()
     for file, text in own.items():
+        if not _ROUTING.search(text):
+            walk.texts.update(_TEXT.findall(text))
+            continue
         try:
             tree = ast.parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):

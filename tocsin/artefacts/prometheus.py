@@ -28,6 +28,23 @@ SECTIONS = frozenset(
 """The keys of a configuration, of any version from 2.42 to 3.x (config/config.go, Config)."""
 FOREIGN = frozenset({"clients", "positions", "server", "receivers", "exporters", "service", "metrics", "integrations"})
 """Keys of Promtail's, the agents' and collectors' configurations, which have `scrape_configs` as well."""
+FOREIGN_JOB = frozenset(
+    {
+        "pipeline_stages",
+        "journal",
+        "syslog",
+        "loki_push_api",
+        "gcplog",
+        "kafka",
+        "cloudflare",
+        "windows_events",
+        "heroku_drain",
+        "gelf",
+        "azure_event_hubs",
+        "decompression",
+    }
+)
+"""Keys of a scrape job of Promtail's, which collects logs."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +145,12 @@ class PrometheusConfig:
     def foreign(self) -> bool:
         """Whether it is the configuration of another program, which has `scrape_configs` too."""
         value = self.part.value
-        return isinstance(value, dict) and not FOREIGN.isdisjoint(value)
+        if not isinstance(value, dict):
+            return False
+        jobs = self.part.list("scrape_configs")
+        logs = any(key in FOREIGN_JOB for job in jobs for key, _ in job.items())
+        logs = logs or any("__path__" in group.get("labels") for job in jobs for group in job.list("static_configs"))
+        return logs or not FOREIGN.isdisjoint(value) or len(set(value) - SECTIONS) > len(SECTIONS.intersection(value))
 
     @cached_property
     def fragment(self) -> bool:

@@ -1,4 +1,4 @@
-"""Numbers in prose: `more than 5 % ... for ten minutes`, as runbooks, annotations and panels' descriptions have them."""
+"""Numbers in prose: `more than 5 % ... for ten minutes`, as runbooks, annotations and panels have them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,24 @@ Direction = Literal["over", "under"]
 _WORDS: Mapping[str, float] = {
     word: float(number)
     for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split()
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+        ]
     )
 } | {"twenty": 20.0, "thirty": 30.0, "forty": 40.0, "fifty": 50.0, "sixty": 60.0, "ninety": 90.0, "hundred": 100.0}
 _SECONDS: Mapping[str, float] = {
@@ -27,6 +44,28 @@ _BYTES: Mapping[str, float] = {
     "b": 1.0, "byte": 1.0, "bytes": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12,
     "kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30, "tib": 2.0**40,
 }  # fmt: skip
+_NO_NOUNS = frozenset(
+    [
+        "for",
+        "on",
+        "in",
+        "at",
+        "of",
+        "over",
+        "during",
+        "since",
+        "and",
+        "or",
+        "with",
+        "per",
+        "to",
+        "from",
+        "by",
+        "is",
+        "was",
+        "has",
+    ]
+)
 _SHARES = frozenset({"%", "percent", "per cent", "percents", "pct"})
 
 _NUMBER = r"(?:\d{1,3}(?:[ ,\u00a0\u202f]\d{3})+|\d{1,15})(?:\.\d{1,9})?(?!\d|[.,]\d)"
@@ -70,6 +109,10 @@ class Claim:
     start: int
     end: int
     text: str
+    rounding: float = 0.0
+    """By how much of itself the number may have been rounded: `0.1` by half, `7.2` by a hundredth, whole ones not."""
+    bare: bool = False
+    """Whether nothing says what is counted: `above 2 for ten minutes`."""
 
 
 def claims(text: str) -> Iterator[Claim]:
@@ -86,7 +129,17 @@ def claims(text: str) -> Iterator[Claim]:
         if read is None or any(start <= match.start() < end for start, end in taken):
             continue
         direction: Direction = "over" if match["over"] else "under"
-        yield Claim("threshold", read[0], read[1], read[2], direction, match.start(), match.end(), match[0].strip())
+        unit = (match["unit"] or "").lower()
+        bare = read[0] == "count" and match["number"] is not None and (not unit or unit in _NO_NOUNS)
+        said = match[0][: match.start("unit") - match.start()] if bare and unit else match[0]
+        rounding = _rounding(match["number"] or "")
+        yield Claim("threshold", *read, direction, match.start(), match.end(), said.strip(), rounding, bare)
+
+
+def _rounding(number: str) -> float:
+    whole, point, decimals = number.partition(".")
+    value = float(f"{re.sub(r'[^0-9]', '', whole)}.{decimals}") if point else 0.0
+    return 0.5 * 10.0 ** -len(decimals) / value if value else 0.0
 
 
 def _amount(match: re.Match[str]) -> tuple[Dimension, float, float] | None:
@@ -103,6 +156,8 @@ def _amount(match: re.Match[str]) -> tuple[Dimension, float, float] | None:
             return None
     else:
         number, unit = float(re.sub(r"[ ,\u00a0\u202f]", "", match["number"])), (match["unit"] or "").lower()
+    if match["unit"] == "M":
+        return None  # a million, or a minute
     if len(unit) == 1 and unit not in _SECONDS and unit not in _BYTES and unit != "%":
         return ("count", number * 1e3, number * 1e3) if unit == "k" else None
     if unit.replace(" ", "") in _SHARES or unit.startswith("per"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +20,8 @@ GAP: Final = "\x00"
 
 MOST_ALTERNATIVES = 400
 """More alternatives of one expression are not followed: they are UNKNOWN then."""
+MOST_STEPS = 100_000
+"""Expressions of one application that are looked at, however often; about a second. Beyond that all is UNKNOWN."""
 MOST_CALLS = 6
 """How many calls deep a parameter is followed to the arguments that it is given."""
 MOST_DEPTH = 40
@@ -147,7 +150,9 @@ class _Reading:
         for node in nodes:
             self.node(node, scope, loops)
 
-    def node(self, node: ast.AST, scope: Scope, loops: tuple[tuple[ast.expr, ast.expr], ...]) -> None:
+    def node(  # noqa: C901, PLR0912 one case a kind of node
+        self, node: ast.AST, scope: Scope, loops: tuple[tuple[ast.expr, ast.expr], ...]
+    ) -> None:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda() | ast.ClassDef():
                 self._scope(node, scope, loops)
@@ -273,7 +278,9 @@ class Sources:
         """Return a file, read; None if it is no Python."""
         if file not in self._modules:
             try:
-                self._modules[file] = Module(file, ast.parse(self.texts[file]))
+                with warnings.catch_warnings():  # what is odd about a source is its owner's business
+                    warnings.simplefilter("ignore")
+                    self._modules[file] = Module(file, ast.parse(self.texts[file]))
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 self._modules[file] = None
         return self._modules[file]

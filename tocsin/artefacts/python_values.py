@@ -13,6 +13,7 @@ from tocsin.artefacts.python_source import (
     MOST_ALTERNATIVES,
     MOST_CALLS,
     MOST_DEPTH,
+    MOST_STEPS,
     UNKNOWN,
     Env,
     Imported,
@@ -33,16 +34,26 @@ class Evaluation:
 
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
+        self.steps = 0
+        """How many expressions and calls were looked at."""
         self._asked: set[tuple[int, int]] = set()
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there was more to look at than may cost; not everything was followed then."""
+        return self.steps > MOST_STEPS
 
     def values(self, node: ast.expr | None, env: Env, depth: int = 0) -> Values:
         """Return what an expression may be worth."""
-        if node is None or depth > MOST_DEPTH:
+        self.steps += 1
+        if node is None or depth > MOST_DEPTH or self.exhausted:
             return _NOTHING
         found = tuple(islice(_distinct(self._values(node, env, depth + 1)), MOST_ALTERNATIVES + 1))
         return found if 0 < len(found) <= MOST_ALTERNATIVES else _NOTHING
 
-    def _values(self, node: ast.expr, env: Env, depth: int) -> Iterable[Any]:
+    def _values(  # noqa: C901, PLR0912 one case a kind of node
+        self, node: ast.expr, env: Env, depth: int
+    ) -> Iterable[Any]:
         match node:
             case ast.Constant(value=value):
                 return (value,)
@@ -63,16 +74,16 @@ class Evaluation:
             case ast.BoolOp(values=sides):
                 return self._either(node, sides, env, depth)
             case ast.BinOp(left=left, op=op, right=right):
-                sides = product(self.values(left, env, depth), self.values(right, env, depth))
-                return (_computed(op, a, b) for a, b in sides)
+                pairs = product(self.values(left, env, depth), self.values(right, env, depth))
+                return (_computed(op, a, b) for a, b in pairs)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                values = self.values(operand, env, depth)
-                return (-v if isinstance(v, (int, float)) else UNKNOWN for v in values)
+                numbers = self.values(operand, env, depth)
+                return (-v if isinstance(v, (int, float)) else UNKNOWN for v in numbers)
             case ast.Attribute(value=owner, attr=attribute):
                 return self._attribute(owner, attribute, env, depth)
             case ast.Subscript(value=owner, slice=key):
-                pairs = product(self.values(owner, env, depth), self.values(key, env, depth))
-                return (_item(table, index) for table, index in pairs)
+                places = product(self.values(owner, env, depth), self.values(key, env, depth))
+                return (_item(table, index) for table, index in places)
             case ast.Call():
                 return self._called(node, env, depth)
             case ast.Starred(value=value):
@@ -120,9 +131,10 @@ class Evaluation:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 inner = self._truth(operand, env, depth)
                 return None if inner is None else not inner
-            case ast.Compare(left=left, ops=[ast.Is() | ast.Eq() | ast.IsNot() | ast.NotEq() as op], comparators=[other]):
-                pairs = set(map(_equal, *zip(*product(self.values(left, env, depth), self.values(other, env, depth)))))
-                same = pairs.pop() if len(pairs) == 1 else None
+            case ast.Compare(left=left, ops=[ast.Is() | ast.Eq() | ast.IsNot() | ast.NotEq() as op], comparators=[one]):
+                pairs = product(self.values(left, env, depth), self.values(one, env, depth))
+                found = {_equal(a, b) for a, b in pairs}
+                same = found.pop() if len(found) == 1 else None
                 return same if same is None or isinstance(op, (ast.Is, ast.Eq)) else not same
         values = {_true(value) for value in self.values(test, env, depth)}
         return values.pop() if len(values) == 1 else None
@@ -251,9 +263,9 @@ class Evaluation:
                 values = self.values(owner, env, depth)
                 if all(isinstance(v, (str, dict)) for v in values):
                     return self._method(values, method, node, env, depth)
-            case ast.Name(id=name) if name in _SEQUENCES and len(node.args) >= 1:
+            case ast.Name(id=name) if name in _CONVERTING and len(node.args) >= 1:
                 columns = [self.values(a, env, depth) for a in node.args[: 1 if name != "zip" else None]]
-                return [_SEQUENCES[name](*chosen) for chosen in islice(product(*columns), MOST_ALTERNATIVES + 1)]
+                return [_CONVERTING[name](*chosen) for chosen in islice(product(*columns), MOST_ALTERNATIVES + 1)]
         return [
             self._instance(called, Site(node, env.scope, ()), env, depth)
             if isinstance(called, Scope) and isinstance(called.node, ast.ClassDef)
@@ -268,17 +280,17 @@ class Evaluation:
             yield _method_of(value, method, arguments, named)
 
     def _instance(self, kind: Scope, site: Site, env: Env, depth: int) -> Instance:
-        assert isinstance(kind.node, ast.ClassDef)
+        assert isinstance(kind.node, ast.ClassDef)  # noqa: S101 those who call have looked
         constructor = kind.scopes.get("__init__")
         if constructor is None:
             names = _annotated(kind.node)
             given = _given_by(site.call, names)
             default = Env(kind)
-            fields = {n: [(given[n], env)] for n in names if n in given}
+            fields: dict[str, list[tuple[ast.expr | None, Env]]] = {n: [(given[n], env)] for n in names if n in given}
             fields |= {n: [(kind.assigned[n][-1], default)] for n in names if n not in given and n in kind.assigned}
-            return Instance(kind.node, _Fields(self, dict.fromkeys(names, []) | fields, depth), site)
+            return Instance(kind.node, _Fields(self, {n: fields.get(n, []) for n in names}, depth), site)
         inside = Env(constructor, self.arguments(site, constructor, env, depth))
-        made = {
+        made: dict[str, list[tuple[ast.expr | None, Env]]] = {
             name.removeprefix("self."): [(node, inside) for node in nodes]
             for name, nodes in constructor.assigned.items()
             if name.startswith("self.")
@@ -290,10 +302,11 @@ class Evaluation:
         names = _positions(function)
         node = function.node
         given = _given_by(site.call, names)
-        assert isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        assert isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))  # noqa: S101 so it is where this is called
         positional = [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
         defaults = dict(zip(reversed(positional), reversed(node.args.defaults), strict=False))
-        defaults |= {a.arg: d for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if d is not None}
+        named = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+        defaults |= {a.arg: d for a, d in named if d is not None}
         outside = Env(function.parent or function)
         return {
             name: self.values(given[name], env, depth)
@@ -312,7 +325,7 @@ class Evaluation:
         if node.name != "__init__" or owner is None:
             found = self.sources.calls_of(node.name)
             return tuple(s for s in found if self._may_be(s, function))
-        assert isinstance(owner.node, ast.ClassDef)
+        assert isinstance(owner.node, ast.ClassDef)  # noqa: S101 so it is where this is called
         return tuple(s for s in self.sources.calls_of(owner.node.name) if self._may_be(s, owner))
 
     def _may_be(self, site: Site, wanted: Scope) -> bool:
@@ -334,7 +347,11 @@ class Evaluation:
             if names.isdisjoint(n.id for n in ast.walk(target) if isinstance(n, ast.Name)):
                 continue
             found = self._looped(found, target, over, wanted)
-        yield from islice(found, MOST_ALTERNATIVES)
+        for env in found:
+            self.steps += 1
+            if self.exhausted:
+                return
+            yield env
 
     def _needed(self, wanted: Iterable[ast.expr], site: Site) -> set[str]:
         names: set[str] = set()
@@ -359,11 +376,14 @@ class Evaluation:
             yield Env(site.scope)
             return
         for caller in callers:
+            self.steps += 1
+            if self.exhausted:
+                return
             given_by = _given_by(caller.call, _positions(function))
             arguments = [node for name, node in given_by.items() if name in names and node is not None]
             for env in self.environments(caller, arguments, calls + 1):
                 given = {n: v for p in names & own for n, v in self.arguments(caller, function, env, only=p).items()}
-                told = any(isinstance(n, ast.Constant) and isinstance(n.value, str) for a in arguments for n in ast.walk(a))
+                told = any(isinstance(n, ast.Constant) and n.value for a in arguments for n in ast.walk(a))
                 yield Env(site.scope, given, caller if told or env.origin is None else env.origin)
 
     def _looped(
@@ -372,6 +392,9 @@ class Evaluation:
         for env in envs:
             for value in self.values(over, env):
                 for item in _iterated(value):
+                    self.steps += 1
+                    if self.exhausted:
+                        return
                     for binding in self._bindings(target, item, env, wanted):
                         made = next((v.site for vs in binding.values() for v in vs if isinstance(v, Instance)), None)
                         yield Env(env.scope, {**env.bound, **binding}, made or env.origin)
@@ -397,7 +420,7 @@ class Evaluation:
         if not kinds:
             yield UNKNOWN
         for kind in kinds:
-            assert isinstance(kind.node, ast.ClassDef)
+            assert isinstance(kind.node, ast.ClassDef)  # noqa: S101 so it is where this is called
             for site in self.sources.calls_of(kind.node.name):
                 if self._may_be(site, kind):
                     for made in self.environments(site, [*site.call.args, *(k.value for k in site.call.keywords)], 2):
@@ -415,9 +438,10 @@ class _Fields(Mapping[str, Values]):
         self._depth = depth
 
     def __getitem__(self, name: str) -> Values:
-        return tuple(
-            v for node, env in self._nodes[name] for v in self._evaluation.values(node, env, self._depth)
-        ) or _NOTHING
+        return (
+            tuple(v for node, env in self._nodes[name] for v in self._evaluation.values(node, env, self._depth))
+            or _NOTHING
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._nodes)
@@ -456,7 +480,7 @@ def _given_by(call: ast.Call, names: list[str]) -> dict[str, ast.expr | None]:
 
 
 def _members(kind: Scope) -> set[str]:
-    assert isinstance(kind.node, ast.ClassDef)
+    assert isinstance(kind.node, ast.ClassDef)  # noqa: S101 so it is where this is called
     fields = set(_annotated(kind.node))
     methods = kind.scopes
     made = {name.removeprefix("self.") for name in methods["__init__"].assigned} if "__init__" in methods else set()
@@ -512,7 +536,7 @@ def _computed(op: ast.operator, a: Any, b: Any) -> Any:
             return a + b
         case ast.Mod(), str(), _:
             return _percent(a, b if isinstance(b, tuple) else (b,))
-        case (ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.Pow()), int() | float(), int() | float():
+        case ((ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.Pow()), int() | float(), int() | float()):
             return _arithmetic(op, a, b)
         case ast.BitOr(), dict(), dict():
             return a | b
@@ -586,28 +610,32 @@ def _pairs(table: dict[Any, Any]) -> Values:
     return tuple((key, values[0] if len(values) == 1 else UNKNOWN) for key, values in table.items())
 
 
+def _of_table(table: dict[Any, Any], method: str, arguments: list[Any]) -> Any:
+    match method, arguments:
+        case "items", []:
+            return _pairs(table)
+        case "keys", []:
+            return tuple(table)
+        case "values", []:
+            return tuple(pair[1] for pair in _pairs(table))
+        case "get", [key, *_]:
+            return _item(table, key)
+    return UNKNOWN
+
+
 def _method_of(value: Any, method: str, arguments: list[Any], named: Mapping[str, Any]) -> Any:
     if isinstance(value, dict):
-        match method, arguments:
-            case "items", []:
-                return _pairs(value)
-            case "keys", []:
-                return tuple(value)
-            case "values", []:
-                return tuple(pair[1] for pair in _pairs(value))
-            case "get", [key, *_]:
-                return _item(value, key)
-        return UNKNOWN
+        return _of_table(value, method, arguments)
     match method, arguments:
         case "join", [tuple() as parts]:
             return value.join(_text_of(part) for part in parts)
-        case ("lower" | "upper" | "strip"), []:
+        case (("lower" | "upper" | "strip"), []):
             return getattr(value, method)()
         case "replace", [str() as old, str() as new] if old and GAP not in value:
             return value.replace(old, new)
-        case ("startswith" | "endswith"), [str() as part] if GAP not in value + part:
+        case (("startswith" | "endswith"), [str() as part]) if GAP not in value + part:
             return bool(getattr(value, method)(part))
-        case ("removeprefix" | "removesuffix" | "rstrip" | "lstrip"), [str() as part] if GAP not in value + part:
+        case (("removeprefix" | "removesuffix" | "rstrip" | "lstrip"), [str() as part]) if GAP not in value + part:
             return getattr(value, method)(part)
         case "format", _:
             return _formatted(value, arguments, named)
@@ -643,7 +671,14 @@ def _sequence_of(value: Any) -> Any:
     return value if isinstance(value, tuple) else UNKNOWN
 
 
-_SEQUENCES: Mapping[str, Callable[..., Any]] = {
+def _float_of(value: Any) -> Any:
+    try:
+        return float(value) if isinstance(value, (str, int, float)) else UNKNOWN
+    except (ValueError, OverflowError):
+        return UNKNOWN
+
+
+_CONVERTING: Mapping[str, Callable[..., Any]] = {
     "list": _sequence_of,
     "tuple": _sequence_of,
     "set": _sequence_of,
@@ -654,4 +689,5 @@ _SEQUENCES: Mapping[str, Callable[..., Any]] = {
     "zip": _zipped,
     "dict": lambda v: v if isinstance(v, dict) else UNKNOWN,
     "str": _text_of,
+    "float": _float_of,
 }

@@ -14,13 +14,21 @@ from tocsin.source import Document, Place
 PROMQL = frozenset({"promql", "prometheus", "promQL"})
 """What a block of code is called that holds PromQL."""
 
-_FENCE = re.compile(r"^(?P<indent>[ \t]*)(?:>[ \t]?)*(?:[-*+][ \t]+|\d{1,9}[.)][ \t]+)?(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)$")
+_FENCE = re.compile(
+    r"^(?P<indent>[ \t]*)(?:>[ \t]?)*(?:[-*+][ \t]+|\d{1,9}[.)][ \t]+)?(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)$"
+)
 _HEADING = re.compile(r" {0,3}(?P<marks>#{1,6})(?=[ \t]|$)")
 _UNDERLINE = re.compile(r"^ {0,3}(?:=+|-+)[ \t]*$")
-_LINK = re.compile(r"\[(?P<text>[^\[\]]{0,300})\]\((?P<target><[^<>\n]{0,2000}>|[^\s()<>]{0,2000}(?:\([^\s()]{0,300}\)[^\s()<>]{0,2000})?)")
+_LINK = re.compile(
+    r"\[(?P<text>[^\[\]]{0,300})\]"
+    r"\((?P<target><[^<>\n]{0,2000}>|[^\s()<>]{0,2000}(?:\([^\s()]{0,300}\)[^\s()<>]{0,2000})?)"
+)
 _DEFINITION = re.compile(r"^ {0,3}\[(?P<text>[^\[\]]{1,300})\]:[ \t]*<?(?P<target>[^\s<>]{1,2000})>?")
 _BARE = re.compile(r"(?<![(\[<\"'`\w])https?://[^\s<>()\[\]\"'`]{1,2000}|<(?P<auto>https?://[^\s<>]{1,2000})>")
-_ANCHOR = re.compile(r"""<[a-zA-Z][^<>]{0,300}?\b(?:id|name)\s*=\s*["']([^"'<>]{1,300})["']|\{#([\w.:-]{1,300})[^}]{0,100}\}""")
+_ANCHOR = re.compile(
+    r"""<[a-zA-Z][^<>]{0,300}?\b(?:id|name)\s*=\s*["']([^"'<>]{1,300})["']|\{#([\w.:-]{1,300})[^}]{0,100}\}"""
+)
+_HTML_HEADING = re.compile(r"<h[1-6][^<>]{0,300}>(.{0,300}?)</h[1-6]>", re.IGNORECASE)
 _CODE = re.compile(r"(?P<ticks>`+)(?!`)(?:(?!(?P=ticks)).){1,2000}?(?P=ticks)(?!`)")
 _MARKUP = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)|[`*]|</?[a-zA-Z][^<>]{0,300}>")
 
@@ -124,7 +132,7 @@ class Runbook:
 
     @cached_property
     def anchors(self) -> frozenset[str]:
-        """What the part of a link after `#` may be: the slugs of the headings, as GitHub makes them, and given names."""
+        """What a link may have after `#`: the slugs of the headings, as GitHub makes them, and given names."""
         found: set[str] = set()
         seen: Counter[str] = Counter()
         for heading in self.headings:
@@ -132,8 +140,8 @@ class Runbook:
             found.add(f"{made}-{seen[made]}" if seen[made] else made)
             seen[made] += 1
         for _, line in self.prose:
-            for match in _ANCHOR.finditer(line):
-                found.add(match[1] or match[2])
+            found.update(match[1] or match[2] for match in _ANCHOR.finditer(line))
+            found.update(slug(plain(match[1])) for match in _HTML_HEADING.finditer(line))
         return frozenset(found)
 
     @cached_property
@@ -173,7 +181,7 @@ class Runbook:
         yield current, tuple(lines)
 
     def expressions(self) -> Iterator[Part]:
-        """Yield the PromQL of its blocks of code, as scalars of their own: expressions with blank lines between them."""
+        """Yield the PromQL of its blocks of code, as scalars of their own: what blank lines part is one each."""
         for block in self.blocks:
             if block.info.split(" ")[0].split("{")[0].lower() in PROMQL:
                 for lines in _paragraphs(block):

@@ -24,6 +24,9 @@ _OF_EVERY_TARGET = frozenset(
 )
 """Series that Prometheus itself writes for each target (prometheus.io/docs/concepts/jobs_instances)."""
 
+_OF_PROCESSES = ("process_", "go_", "python_")
+"""What nearly every target tells of its own process (prometheus.io/docs/instrumenting/writing_clientlibs)."""
+
 
 @check(
     severity=Severity.ERROR,
@@ -54,16 +57,30 @@ def _of_all(call: Call, alert: Rule, model: Model) -> Iterator[Remark]:
     selector = next((node for node in walk(unwrapped(call.args[0])) if isinstance(node, VectorSelector)), None)
     inner = unwrapped(call.args[0])
     bare = inner is selector or call.function == "absent_over_time"
-    if selector is None or not bare or selector.name not in _OF_EVERY_TARGET or _restricts(selector):
+    if selector is None or not bare or _restricts(selector):
+        return
+    place, width = model.piece(alert.part.get("expr"), call.span)
+    if selector.name not in _OF_EVERY_TARGET:
+        exporters = _exporters(selector.name or "", alert, model)
+        if len(exporters) > 1:
+            said = f"{selector.name} is exported by {' and by '.join(exporters[:3])}: as long as one of them is left, "
+            yield Remark(place, said + f"{alert.name} cannot ring", width=width, severity=Severity.WARNING)
         return
     stacks = model.timing.stacks_of(alert)
     jobs = [[job for job in stack.jobs if job.name] for stack in stacks]
     if any(len(each) < 2 for each in jobs):
         return
-    place, width = model.piece(alert.part.get("expr"), call.span)
     others = f", of {len(jobs[0])} jobs ({', '.join(job.name for job in jobs[0][:4])}...)" if jobs else ""
     said = f"every target has `{selector.name}`{others}: {alert.name} can ring only when all of them are gone at once"
     yield Remark(place, said, width=width, severity=Severity.ERROR if jobs else Severity.WARNING)
+
+
+def _exporters(name: str, alert: Rule, model: Model) -> list[str]:
+    """Return what exports a metric: the jobs of saved bodies, the folders of applications, exporters of many jobs."""
+    several = any(len(stack.jobs) > 1 for stack in model.timing.stacks_of(alert))
+    origins = ("saved", "application", "exporter" if several and name.startswith(_OF_PROCESSES) else "")
+    told = [metric for metric in model.metrics.named(name) if metric.origin in origins]
+    return sorted({metric.by or metric.place.file.split("/")[0] for metric in told})
 
 
 def _restricts(selector: VectorSelector) -> bool:

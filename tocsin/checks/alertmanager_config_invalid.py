@@ -94,22 +94,29 @@ def _field(part: Part, kind: str, section: str) -> Iterator[Remark]:
     if value is None or kind == "any":
         return
     wanted = _shape(kind)
+    if isinstance(value, str) and wanted != "one value" and _PLACEHOLDER.search(value):
+        return
     if not isinstance(value, {"a list": list, "a mapping": dict}.get(wanted, (str, int, float, bool))):
         yield _at(part, f"`{part.key}` must be {wanted}, and is {_is(value)}")
         return
     if kind.startswith("["):
-        for item in part.list():
-            if item.value is not None and not isinstance(item.value, dict):
-                yield _at(item, f"`{part.key}` must be a list of mappings; this item is {_is(item.value)}")
-    elif kind == "mapping":
-        return
+        yield from _items(part, is_needed=section == "receiver" or kind == "[route]")
     elif kind in ("strings", "map"):
         inside = part.list() if kind == "strings" else tuple(each for _, each in part.items())
         for item in inside:
             if isinstance(item.value, (dict, list)):
                 yield _at(item, f"`{part.key}` must hold texts; this is {_is(item.value)}")
-    else:
+    elif kind != "mapping" and kind not in SECTIONS:
         yield from _scalar(part, kind, section)
+
+
+def _items(part: Part, *, is_needed: bool) -> Iterator[Remark]:
+    """Yield the items of a list of mappings that are none, and those that are empty where that is refused."""
+    for item in part.list():
+        if item.value is None and is_needed:
+            yield at_key(item, f"An item of `{part.key}` is empty", subject=".".join(map(str, item.route)))
+        elif item.value is not None and not isinstance(item.value, dict):
+            yield _at(item, f"`{part.key}` must be a list of mappings; this item is {_is(item.value)}")
 
 
 def _shape(kind: str) -> str:
@@ -126,6 +133,7 @@ _GO_DURATION = re.compile(r"[+-]?(?:0|(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µ
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<host>[^/?#]*)")
 _PLACEHOLDER = re.compile(r"\$|\{\{|^<.*>$|^__\w+__$|^%.*%$|^[A-Z][A-Z0-9_]{4,}$|^@.*@$")
 """What is replaced before Alertmanager reads it: `${URL}`, `<url>`, `SLACK_URL`."""
+_INTEGER = re.compile(rf"{_PLACEHOLDER.pattern}|^[+-]?0[xob]")
 _BOOLS = frozenset({"y", "yes", "on", "n", "no", "off"})
 
 
@@ -135,7 +143,7 @@ def _scalar(part: Part, kind: str, section: str) -> Iterator[Remark]:
         if not isinstance(part.value, bool) and text.lower() not in _BOOLS and not _PLACEHOLDER.search(text):
             yield _at(part, f"`{part.key}` must be true or false, without quotes, and is {text!r}")
     elif kind == "int":
-        if not isinstance(part.value, (int, float)) and not _PLACEHOLDER.search(text) and not re.match(r"[+-]?0[xob]", text):
+        if not isinstance(part.value, (int, float)) and not _INTEGER.search(text):
             yield _at(part, f"`{part.key}` must be a whole number without quotes, and is {text!r}")
     elif text and not _PLACEHOLDER.search(text):
         problem = _WRITTEN.get(kind, _nothing)(text)
@@ -206,7 +214,10 @@ _WRITTEN: dict[str, Callable[[str], str]] = {
 
 
 def _is_given(part: Part) -> bool:
-    return part.value not in (None, False, "", 0)
+    """Whether a field holds something: of a text `0` is, of `chat_id` it is not."""
+    if isinstance(part.value, bool):
+        return part.value
+    return part.value is not None and part.value != "" and not (part.key == "chat_id" and part.value == 0)
 
 
 def _given(part: Part, kind: str, settings: Part) -> Iterator[Remark]:
@@ -321,18 +332,23 @@ def _routes(config: AlertmanagerConfig) -> Iterator[Remark]:
 
 def _route(route: RoutePart, receivers: list[str], intervals: list[str]) -> Iterator[Remark]:
     receiver = route.part.get("receiver")
-    if receiver.text and receiver.text not in receivers:
+    if receiver.text and receiver.text not in receivers and not _is_open(receiver.text, receivers):
         message = f"There is no receiver {receiver.text!r}; {offered(receiver.text, receivers)}"
         yield at(receiver, message, subject=route.subject)
     for key in ("mute_time_intervals", "active_time_intervals"):
         for name in route.part.list(key):
-            if name.text not in intervals:
+            if name.text not in intervals and not _is_open(name.text, intervals):
                 yield at(name, f"There is no time interval {name.text!r}; {offered(name.text, intervals)}")
     yield from _grouping(route)
     for key in ("group_interval", "repeat_interval"):
         if _is_zero(route.part.string(key)):
             yield at(route.part.get(key), f"`{key}` cannot be zero", subject=f"{route.subject}/{key}")
     yield from _matchers(route.part, "")
+
+
+def _is_open(name: str, known: list[str]) -> bool:
+    """Whether a name, or what it may be one of, is only filled in later."""
+    return any("{{" in each or "$" in each for each in (name, *known))
 
 
 def _is_zero(text: str) -> bool:

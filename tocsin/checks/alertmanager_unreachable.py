@@ -122,7 +122,7 @@ def _listens(process: Process) -> int:
 def _names(service: Part, name: str) -> set[str]:
     """Return the names by which other containers reach a service."""
     found = {name, service.string("container_name")}
-    for _, network in service.get("networks").items():
+    for _name, network in service.get("networks").items():  # noqa: PERF102 a part has no values()
         found |= {alias.text for alias in network.list("aliases")}
     return {each.lower() for each in found if each}
 
@@ -192,7 +192,7 @@ def _in_cluster(host: str, port: int, model: Model) -> str:
 
 
 def _no_service(host: str, model: Model) -> str:
-    """Return that a Service of the cluster is not there, where it is one letter or a namespace away from one that is."""
+    """Return that there is no such Service, where one that there is differs by a letter or by its namespace."""
     managers = {id(p.pod) for p in model.processes if p.program == "alertmanager" and p.workload is not None}
     if not managers or not re.search(r"\.svc(?:\.|$)", host):
         return ""

@@ -39,12 +39,12 @@ OFFICIAL = frozenset(
 
 @check(
     severity=Severity.ERROR,
-    fix="Copy __address__ to __param_target, __param_target to instance, and write the exporter's address to __address__.",
+    fix="Copy __address__ to __param_target and that to instance, and write the exporter's address to __address__.",
     bad=Example({"prometheus.yml": _CONFIG.format(target="__param_targets")}, at="__param_targets"),
     good=Example({"prometheus.yml": _CONFIG.format(target="__param_target")}),
 )
 def blackbox_probe_misconfigured(model: Model) -> Iterator[Remark]:
-    """The exporter answers the probe with an error or probes something else, so what is to be watched is not.
+    """Every probe is answered with an error or asks something else, so what is to be watched is not.
 
     (github.com/prometheus/blackbox_exporter, README, "Prometheus Configuration"; prober/handler.go answers 400 to a
     request without `target` and to one with a module that it does not know.)
@@ -66,7 +66,9 @@ def _undirected(job: ScrapeJob, found: list[Target]) -> Iterator[Remark]:
         return
     if not any("target" in each.parameters for each in found):
         rules = [rule for rule in steps(job.relabelling) if rule.target.startswith("__param_")]
-        meant = next((rule.part.get("target_label") for rule in rules if nearest(rule.target, ["__param_target"])), None)
+        meant = next(
+            (rule.part.get("target_label") for rule in rules if nearest(rule.target, ["__param_target"])), None
+        )
         message = f"job `{job.name}` asks {first.address}{first.path} without the parameter `target`"
         if meant is not None:
             yield at(meant, f"{message}: `{meant.text}` is not `__param_target`", subject=job.subject)
@@ -77,7 +79,7 @@ def _undirected(job: ScrapeJob, found: list[Target]) -> Iterator[Remark]:
     straight = [each for each in found if each.parameters.get("target") == each.address or "/" in each.address]
     if straight or (sent and len({each.address for each in found}) == len(found)):
         one = (straight or sent)[0]
-        message = f"job `{job.name}` asks {one.address} itself for {one.path}: no rule writes the exporter's address to `__address__`"
+        message = f"job `{job.name}` asks {one.address} itself for {one.path}: no rule writes the exporter's address"
         yield at(job.part.get("job_name"), message, subject=job.subject)
 
 
@@ -93,7 +95,8 @@ def _modules(model: Model, job: ScrapeJob, found: list[Target]) -> Iterator[Rema
         part = next((value for value in job.params.get("module", ()) if value.text == module), job.part.get("job_name"))
         rule = target.relabelled.steps.get("__param_module")
         part = rule.part if rule is not None else part
-        message = f"job `{job.name}` probes with the module `{module}`, which {known[1]} does not have; {offered(module, sorted(known[0]))}"
+        message = f"job `{job.name}` probes with the module `{module}`, which {known[1]} does not have; "
+        message += offered(module, sorted(known[0]))
         yield at(part, message, subject=f"{job.subject}/{module}")
 
 

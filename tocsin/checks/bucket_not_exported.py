@@ -28,7 +28,7 @@ _RULES = (
     good=Example({"shop/metrics.py": _APPLICATION, "rules.yml": _RULES.replace("0.3", "0.5")}),
 )
 def bucket_not_exported(model: Model) -> Iterator[Remark]:
-    """A bucket is a series of its own: one with another bound does not exist, and nothing is interpolated.
+    """Each bucket is a series of its own: one with another bound does not exist, and nothing is interpolated.
 
     (prometheus.io/docs/concepts/metric_types, Histogram; prometheus_client writes the bound 1 as `1.0`.)
     """

@@ -42,6 +42,9 @@ def dashboard_link_broken(model: Model) -> Iterator[Remark]:
         if dashboards:
             if link.panel and not any(_has(dashboard, link.panel) for dashboard in dashboards):
                 yield _remark(link, _no_panel(dashboards[0], link.panel))
+            elif link.panel and all(_times(dashboard, link.panel) > 1 for dashboard in dashboards):
+                titles = " and ".join(p.title for p in dashboards[0].panels if p.id == link.panel)
+                yield _remark(link, f"the number {link.panel} is that of two panels, {titles}; Grafana renumbers one")
         elif link.base in links.trusted and "{" not in link.uid:
             yield _remark(link, f"no dashboard has the uid {link.uid}; {offered(link.uid, sorted(links.dashboards))}")
     for rule in model.rules:
@@ -63,6 +66,10 @@ def _no_panel(dashboard: Dashboard, panel: str) -> str:
     titles = [f"{p.id} ({p.title})" for p in dashboard.panels if p.title and p.type != "row"][:12]
     more = f"; there are {', '.join(titles)}" if titles else ""
     return f"the dashboard {dashboard.title or dashboard.uid} has no panel {panel}{more}"
+
+
+def _times(dashboard: Dashboard, panel: str) -> int:
+    return sum(1 for each in dashboard.panels if each.id == panel)
 
 
 def _has(dashboard: Dashboard, panel: str) -> bool:

@@ -68,7 +68,9 @@ def _of_folders(grafana: Grafana) -> Iterator[Remark]:
     said = f"in {grafana.subject} {count} in {', '.join(folders)}, which no provider reads"
     idle = [each for each in grafana.providers if _path(each) and not _reads(grafana, _path(each))]
     for provider in idle:
-        yield at(provider.path, f"{said}; this one reads {_path(provider)}, where there is nothing", subject=provider.subject)
+        yield at(
+            provider.path, f"{said}; this one reads {_path(provider)}, where there is nothing", subject=provider.subject
+        )
     named = orphans[0][1].named
     if not idle and named is not None and grafana.process.known(f"{grafana.provisioning}/dashboards/x.yaml"):
         yield at(named, said, subject=grafana.subject)
@@ -139,14 +141,18 @@ def _of_labels(model: Model) -> Iterator[Remark]:
     labels = {name for each in holders for name in each.part.strings("metadata", "labels")}
     if not wanted & labels or any(name in model.text(one.file) for one in _kustomizations(model) for name in wanted):
         return
-    read = {content.part.place for grafana in model.grafanas for content in grafana.process.files.values() if content.part}
+    read = {
+        content.part.place for grafana in model.grafanas for content in grafana.process.files.values() if content.part
+    }
     for each in holders:
         own = each.part.strings("metadata", "labels")
         mounted = any(value.place in read for _, value in each.part.get("data").items())
         if not wanted & own.keys() and not mounted:
-            name = sorted(wanted)[0]
+            name = min(wanted)
             others = sum(1 for other in holders if wanted & other.part.strings("metadata", "labels").keys())
-            said = f"the ConfigMap {each.name} holds a dashboard and lacks the label `{name}`, which {others} others have"
+            said = (
+                f"the ConfigMap {each.name} holds a dashboard and lacks the label `{name}`, which {others} others have"
+            )
             yield at(each.part.get("metadata", "name"), said, subject=each.subject)
 
 

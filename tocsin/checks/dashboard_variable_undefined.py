@@ -85,6 +85,6 @@ def _in_query(query: DashboardQuery, known: set[str], uses: dict[str, _Use]) -> 
 def _sources(dashboard: Dashboard) -> Iterator[SourceReference]:
     for panel in dashboard.panels:
         yield from (query.source for query in panel.queries if query.source is not None)
-    for each in (*dashboard.variables, *dashboard.annotations):
-        if each.source is not None:
-            yield each.source
+    others = [variable.source for variable in dashboard.variables]
+    others += [annotation.source for annotation in dashboard.annotations]
+    yield from (source for source in others if source is not None)

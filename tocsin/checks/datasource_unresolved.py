@@ -67,9 +67,7 @@ def datasource_unresolved(model: Model) -> Iterator[Remark]:
                 yield remark
 
 
-def _of_dashboard(
-    dashboard: Dashboard, grafana: Grafana, wanted: dict[str, list[SourceReference]]
-) -> Iterator[Remark]:
+def _of_dashboard(dashboard: Dashboard, grafana: Grafana, wanted: dict[str, list[SourceReference]]) -> Iterator[Remark]:
     """Yield what is asked by a uid or a name that no data source has; note which types are chosen among."""
     known = {key: source for source in grafana.data_sources for key in (source.name, source.uid) if key}
     told: set[str] = set()
@@ -102,7 +100,9 @@ def _of_types(grafana: Grafana, wanted: dict[str, list[SourceReference]]) -> Ite
             continue
         meant = _meant(kind, named, grafana)
         if meant is not None and (kind not in types or named):
-            several = f"{len(references)} places in dashboards ask for one" if len(references) > 1 else "a dashboard asks"
+            several = (
+                f"{len(references)} places in dashboards ask for one" if len(references) > 1 else "a dashboard asks"
+            )
             said = f"the data source {meant.name} is of type {meant.type}; {several} of type {kind}"
             yield at(meant.part.get("type"), said, subject=meant.subject)
         elif kind not in types:
@@ -127,6 +127,6 @@ def _references(dashboard: Dashboard) -> Iterator[SourceReference]:
         own = panel.source
         if own is not None:
             yield own
-    for each in (*dashboard.variables, *dashboard.annotations):
-        if each.source is not None:
-            yield each.source
+    others = [variable.source for variable in dashboard.variables]
+    others += [annotation.source for annotation in dashboard.annotations]
+    yield from (source for source in others if source is not None)

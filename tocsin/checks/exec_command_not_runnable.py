@@ -25,6 +25,7 @@ spec:
 _SHELLS = re.compile(
     r"(?:.*/)?(?:sh|bash|ash|dash|zsh|ksh|fish|pwsh|powershell(?:\.exe)?|cmd(?:\.exe)?|busybox|env|tini)"
 )
+_TOOLS = re.compile(r"(?:/(?:usr/)?s?bin/)?(?:sh|bash|ash|curl|wget|cat|test|ls|sleep|nc|pgrep|grep|echo|true|kill)")
 _OPERATORS = frozenset({"|", "||", "&&", ";", ">", ">>", "<", "2>&1", "&"})
 _VARIABLE = re.compile(r"\$(?:\{[A-Za-z_]\w*\}|[A-Z_][A-Z0-9_]*\b)")
 _REFERENCE = re.compile(r"(?<!\$)\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
@@ -55,6 +56,12 @@ def _command(container: Container, words: tuple[Part, ...], where: str) -> Itera
     if not words or not all(isinstance(part.value, str) for part in words):
         return
     first, subject = words[0], f"{container.subject}/{where}"
+    if "distroless" in container.image and "debug" not in container.image and _TOOLS.fullmatch(first.text):
+        told = f"`{first.text}` is not in the image, which is distroless: it has no shell and no tools"
+        yield at(
+            first, told, subject=subject, fix="Ask by httpGet, tcpSocket or grpc, which need nothing in the image."
+        )
+        return
     texts = [part.text for part in words]
     if _SHELLS.fullmatch(first.text):
         yield from _unexpanded(container, words, subject)

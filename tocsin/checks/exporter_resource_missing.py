@@ -27,7 +27,7 @@ spec:
       containers:
         - name: kube-state-metrics
           image: registry.k8s.io/kube-state-metrics/kube-state-metrics:v2.16.0
-          args: [--resources=RESOURCES]
+          args: ["--resources=RESOURCES"]
 """
 _RULES = """\
 groups:
@@ -170,7 +170,7 @@ def _unlisted(metric: str, states: list[Exporter]) -> str:
 def _refused(metric: str, states: list[Exporter], rights: list[Access]) -> str:
     """Say that what is watched without being listed is not allowed anywhere."""
     resource = resource_of(metric)
-    usual = len(rights) == len(states) and all(_resources(one) is None for one in states)
+    usual = bool(states) and len(rights) == len(states) and all(_resources(one) is None for one in states)
     if resource is None or not usual or not all(one.whole for one in rights):
         return ""
     group = RESOURCES[resource][1]

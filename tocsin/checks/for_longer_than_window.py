@@ -40,6 +40,13 @@ def for_longer_than_window(alert: Rule, model: Model) -> Iterator[Remark]:
     tree = model.tree(alert)
     if tree is None or not alert.hold_seconds or _has_alternatives(tree):
         return
+    stretch = model.values.stretch(alert)
+    if stretch is not None and stretch.seconds <= alert.hold_seconds:
+        hold, held = format_duration(alert.hold_seconds), format_duration(stretch.seconds)
+        said = f"the condition holds for less than {held} ({stretch.argument}), and `for` waits {hold}: "
+        said += f"{alert.name} cannot ring" + ("" if stretch.sure else ", unless two series share the matched labels")
+        yield at_key(alert.part.get("for"), said, severity=None if stretch.sure else Severity.WARNING)
+        return
     for comparison in comparisons(tree):
         found = _event(comparison)
         if found is None:

@@ -43,7 +43,7 @@ def glob_matches_nothing(model: Model) -> Iterator[Remark]:
             for i, part in enumerate(parts):
                 if not _alternative(part, parts, running):
                     yield from _unmatched(model, config.file, part, running, f"{key}/{i}")
-        yield from _target_files(model, config, running)
+        yield from _target_files(config, running)
     for alertmanager in model.alertmanager_configs:
         running = _running(model, "alertmanager", alertmanager.part)
         for i, part in enumerate(alertmanager.part.list("templates")):
@@ -81,12 +81,18 @@ def _unmatched(model: Model, file: str, part: Part, running: list[Process], subj
         meant = _meant(process, pattern)
         if meant is not None:
             path, _, named = meant
-            message = f"{process.subject} looks for {whole}, and this file stands at {path}: nothing matches `{pattern}`"
+            message = (
+                f"{process.subject} looks for {whole}, and this file stands at {path}: nothing matches `{pattern}`"
+            )
             yield at(named, message, subject=f"{process.subject}/{pattern}", related=(part.place,))
             return
         folder = posixpath.dirname(whole)
         there = sorted(path for path in process.files if posixpath.dirname(path) == folder)
-        said = f"in {folder} there is {', '.join(map(posixpath.basename, there))}" if there else f"nothing is mounted at {folder}"
+        said = (
+            f"in {folder} there is {', '.join(map(posixpath.basename, there))}"
+            if there
+            else f"nothing is mounted at {folder}"
+        )
         message = f"`{pattern}` matches no file in {process.subject}: {said}"
         yield at(part, message, subject=subject, related=(process.part.place,))
         return
@@ -118,13 +124,17 @@ def _beside(model: Model, file: str, part: Part, subject: str) -> Iterator[Remar
         return
     base = posixpath.basename(pattern)
     there = [posixpath.basename(name) for name in model.folder.names if posixpath.dirname(name) == folder]
-    near = [name for name in nearest(base, there) if "*" not in base and posixpath.splitext(name)[1] == posixpath.splitext(base)[1]]
+    near = [
+        name
+        for name in nearest(base, there)
+        if "*" not in base and posixpath.splitext(name)[1] == posixpath.splitext(base)[1]
+    ]
     if near and near[0] != posixpath.basename(file):
         message = f"`{pattern}` matches no file; did you mean {near[0]}?"
         yield at(part, message, subject=subject, severity=Severity.WARNING)
 
 
-def _target_files(model: Model, config: PrometheusConfig, running: list[Process]) -> Iterator[Remark]:
+def _target_files(config: PrometheusConfig, running: list[Process]) -> Iterator[Remark]:
     for job in config.jobs:
         for discovery in job.discoveries:
             if discovery.mechanism != "file_sd_configs":

@@ -23,8 +23,10 @@ spec:
       lifecycle:
         preStop: {{exec: {{command: [sleep, "{wait}"]}}}}
 """
-_LONG = 600.0
-"""A container that hangs is seen as hung after a minute or so; nobody means it to hang for ten more."""
+_LONGEST = 4000
+"""Characters of a script that are looked at."""
+_LONG = 300.0
+"""A container that hangs is seen as hung after a minute or so; nobody means it to hang for five more."""
 
 
 @check(
@@ -44,8 +46,11 @@ def grace_period_misfit(workload: Workload) -> Iterator[Remark]:
         if wait is not None:
             yield from _too_short(workload, container, *wait)
         yield from _server(workload, container, wait[1] if wait is not None else 0.0)
-        if workload.runs_on:
-            yield from _too_long(workload, container)
+    for container in workload.running if workload.runs_on else ():
+        hanging = tuple(_too_long(workload, container))
+        if hanging:
+            yield from hanging
+            return  # one field, one remark
 
 
 def _too_short(workload: Workload, container: Container, part: Part, wait: float) -> Iterator[Remark]:
@@ -89,7 +94,7 @@ def _server(workload: Workload, container: Container, wait: float) -> Iterator[R
 def _too_long(workload: Workload, container: Container) -> Iterator[Remark]:
     liveness = container.probe("livenessProbe")
     there = workload.spec.get("terminationGracePeriodSeconds")
-    if liveness is None or workload.grace < _LONG or liveness.part.get("terminationGracePeriodSeconds"):
+    if liveness is None or workload.grace <= _LONG or liveness.part.get("terminationGracePeriodSeconds"):
         return
     told = f"a `{container.name}` that hangs is killed only {seconds(workload.grace)} after its liveness has failed"
     fix = "Give the liveness probe a terminationGracePeriodSeconds of its own, short."
@@ -108,7 +113,9 @@ def _pre_stop(container: Container) -> tuple[Part, float] | None:
         wait = _sleep(texts[1])
         return (words[1], wait) if wait is not None else None
     if len(texts) == 3 and texts[1] in ("-c", "-ec", "-exc") and texts[0].rpartition("/")[2] in ("sh", "bash", "ash"):
-        waits = [_sleep(found) for found in re.findall(r"(?:^|[;&\n])\s*(?:exec\s+)?sleep\s+([\w.]+)", texts[2])]
+        waits = [
+            _sleep(found) for found in re.findall(r"(?:^|[;&\n])\s*(?:exec\s+)?sleep\s+([\w.]+)", texts[2][:_LONGEST])
+        ]
         known = [wait for wait in waits if wait is not None]
         if known and not re.search(r"\b(?:while|until|for|if|case)\b|\|\||&(?!&)", texts[2]):
             return words[2], sum(known)

@@ -6,7 +6,7 @@ from tocsin.checks import Example, Remark, check
 from tocsin.finding import Severity
 from tocsin.model import Model
 from tocsin.model.expressions import PlacedExpression, expressions
-from tocsin.promql import Aggregation, Binary, Call, Expr, walk
+from tocsin.promql import COMPARISONS, Aggregation, Binary, Call, Expr, type_of, unwrapped, walk
 from tocsin.promql.labels import NAME
 
 _RULES = (
@@ -32,6 +32,8 @@ def grouping_label_lost(model: Model) -> Iterator[Remark]:
                 yield from _grouped(each, node)
             elif isinstance(node, Binary) and node.matching is not None and node.matching.include:
                 yield from _joined(each, node)
+            elif isinstance(node, Binary) and node.op in ("and", "unless"):
+                yield from _joined_in_vain(each, node)
 
 
 def _grouped(each: PlacedExpression, node: Aggregation) -> Iterator[Remark]:
@@ -59,6 +61,27 @@ def _joined(each: PlacedExpression, node: Binary) -> Iterator[Remark]:
             listed = ", ".join(node.matching.include)
             said = f"`group_{node.matching.group} ({listed})` takes nothing over: {_how(each, lost, name)}"
             yield Remark(place, said, width=width, subject=f"{each.subject}/{name}")
+
+
+def _joined_in_vain(each: PlacedExpression, node: Binary) -> Iterator[Remark]:
+    """Labels taken over on the right side of `and` or `unless`, whose result has the labels of the left side only."""
+    inner = unwrapped(node.right)
+    while isinstance(inner, Binary) and inner.op in COMPARISONS and type_of(inner.right) == "scalar":
+        inner = unwrapped(inner.left)
+    if not isinstance(inner, Binary) or inner.matching is None or each.varies(node):
+        return
+    matched = node.matching
+    for name in inner.matching.include:
+        used = name in matched.labels if matched is not None and matched.on else matched is None
+        if not used and name != NAME:
+            place, width = each.piece(inner.matching.span)
+            listed = ", ".join(inner.matching.include)
+            said = (
+                f"`group_{inner.matching.group} ({listed})` takes `{name}` over in vain: it stands on the right side of"
+                f" `{node.op}`, whose result has the labels of the left side"
+            )
+            yield Remark(place, said, width=width, subject=f"{each.subject}/{name}", fix="Put the sides of"
+                         f" `{node.op}` in brackets, and join outside of them.")  # fmt: skip
 
 
 def _how(each: PlacedExpression, lost: Expr | None, name: str) -> str:

@@ -54,7 +54,7 @@ def _lost(each: PlacedExpression, node: Call) -> Iterator[Remark]:
         yield Remark(place, f"histogram_quantile() yields nothing: {said}", width=width, subject=each.subject,
                      severity=each.severity, fix="Ask the buckets, `..._bucket`.")  # fmt: skip
         return
-    if not facts.surely_absent("le") or facts.may_have("vmrange") or not any(_buckets(name, each) for name in names):
+    if not facts.surely_absent("le") or "vmrange" in facts.names or not any(_buckets(name, each) for name in names):
         return  # of native histograms, the series have no le, and need none
     lost = each.reader.lost_at(buckets, "le")
     place, width = each.piece(buckets.span if lost is None else lost.span)

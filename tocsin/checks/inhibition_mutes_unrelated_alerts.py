@@ -56,9 +56,9 @@ def _without_equal(rule: InhibitPart, routed: RoutedAlerts | None) -> Iterator[R
     if routed is not None:
         both = Inhibition(rule, routed)
         sources, targets = {s.rule.name for s in both.sources}, {s.rule.name for s in both.targets}
-        if routed.whole and (len(sources) < 2 or not targets - sources):
+        if routed.whole and (not sources or not targets - sources):
             return
-        many = f": any of {len(sources)} alerts mutes {len(targets)}" if sources and targets else ""
+        many = f": any of {len(sources)} alerts mutes {len(targets)}" if len(sources) > 1 and targets else ""
     yield at_key(
         rule.side("target"),
         f"One alert with {source} mutes every alert with {target}, whatever each is about, as `equal` is missing{many}",

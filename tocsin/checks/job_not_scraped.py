@@ -11,7 +11,7 @@ from tocsin.finding import Severity
 from tocsin.model import Model
 from tocsin.model.stacks import Stack
 from tocsin.promql import Binary, Call, Expr, Matcher, VectorSelector, children
-from tocsin.relabelling import matches, references, steps
+from tocsin.relabelling import Step, matches, references, steps
 from tocsin.source import offered
 
 _CONFIG = """global: {{}}
@@ -23,6 +23,15 @@ scrape_configs:
 _RULES = 'groups:\n- name: a\n  rules:\n  - alert: ShopDown\n    expr: up{job="shop"} == 0\n'
 _TELLS_JOBS = re.compile(r"federat|push|gateway|remote|thanos|cortex|mimir", re.IGNORECASE)
 """Of jobs with honor_labels: those whose targets tell of other jobs."""
+
+
+_RECEIVES = re.compile(r"web\.enable-(?:remote-write|otlp)-receiver|(?:remote|otlp)-write-receiver")
+"""Flags by which others may send series with jobs of their own."""
+_KUBERNETES_LABELS = (
+    "__meta_kubernetes_pod_label_",
+    "__meta_kubernetes_service_label_",
+    "__meta_kubernetes_node_label_",
+)
 
 
 @check(
@@ -51,6 +60,29 @@ def job_not_scraped(model: Model) -> Iterator[Remark]:
         if None in known or not names:
             continue
         yield from _asked(model, rules[key], names, recorded)
+    yield from _shown(model, jobs, recorded)
+
+
+def _shown(model: Model, jobs: dict[int, set[str] | None], recorded: set[str]) -> Iterator[Remark]:
+    """Yield the queries of dashboards that ask for a job which no Prometheus of the folder yields."""
+    if not jobs or None in jobs.values():
+        return
+    names = {name for each in jobs.values() if each is not None for name in each}
+    for query in model.queries:
+        tree = query.known_tree if query.certain and names else None
+        for selector, _, __ in _selectors(tree) if tree is not None else ():
+            for matcher in selector.matchers:
+                if selector.name in recorded or not _misses(matcher, names) or query.varies(matcher.span):
+                    continue
+                place, width = query.piece(matcher.span)
+                message = f'no scrape job yields `job{matcher.op}"{matcher.value}"`, so there is nothing to show; '
+                yield Remark(
+                    place,
+                    message + offered(matcher.value, sorted(names)),
+                    width=width,
+                    subject=f"{query.subject}/{matcher.value}",
+                    severity=Severity.WARNING,
+                )
 
 
 def _asked(model: Model, rule: Rule, jobs: set[str], recorded: set[str]) -> Iterator[Remark]:
@@ -62,7 +94,8 @@ def _asked(model: Model, rule: Rule, jobs: set[str], recorded: set[str]) -> Iter
                 continue
             told.add(matcher.value)
             place, width = model.piece(rule.part.get("expr"), matcher.span)
-            message = f'no scrape job yields `job{matcher.op}"{matcher.value}"`, so {what}; {offered(matcher.value, sorted(jobs))}'
+            message = f'no scrape job yields `job{matcher.op}"{matcher.value}"`, so {what}; '
+            message += offered(matcher.value, sorted(jobs))
             yield Remark(place, message, width=width, subject=f"{rule.subject}/{matcher.value}", severity=severity)
 
 
@@ -79,16 +112,16 @@ def _misses(matcher: Matcher, jobs: set[str]) -> bool:
 def _selectors(tree: Expr) -> Iterator[tuple[VectorSelector, Severity, str]]:
     """Yield each selector with what follows if it finds nothing."""
     nothing = (Severity.ERROR, "the rule never gives a result")
+    half = (Severity.WARNING, "one side of `or` never gives a result")
     waiting = [(tree, nothing)]
     while waiting:
         node, follows = waiting.pop()
         if isinstance(node, VectorSelector):
             yield node, *follows
         elif isinstance(node, Call) and node.function.startswith("absent"):
-            absent = (Severity.ERROR, f"{node.function}() is true for ever") if follows is nothing else follows
+            absent = (Severity.ERROR, f"{node.function}() is true for ever") if follows in (nothing, half) else follows
             waiting.extend((child, absent) for child in children(node))
         elif isinstance(node, Binary) and node.op == "or":
-            half = (Severity.WARNING, "one side of `or` never gives a result")
             waiting.extend((child, half) for child in children(node))
         elif isinstance(node, Binary) and node.op == "unless":
             waiting.append((node.left, follows))
@@ -99,29 +132,33 @@ def _selectors(tree: Expr) -> Iterator[tuple[VectorSelector, Severity, str]]:
 
 def _jobs(model: Model, stack: Stack) -> set[str] | None:
     """Return every value that `job` may have in a Prometheus; None if it may have others."""
-    if not stack.fragments_known or stack.prometheus.remote_reads:
-        return None
-    if any(process.flag("web.enable-remote-write-receiver") is not None for process in stack.processes):
+    received = any(_RECEIVES.search(part.text) for process in stack.processes for part in process.arguments)
+    if not stack.fragments_known or stack.prometheus.remote_reads or stack.prometheus.part.get("otlp") or received:
         return None
     found: set[str] = set()
     for job in stack.jobs:
-        found.add(job.name)
-        hosts = " ".join(target.address for target in model.targets if target.job is job)
+        targets = [target for target in model.targets if target.job is job]
+        hosts = " ".join(target.address for target in targets)
         if job.honor_labels and _TELLS_JOBS.search(f"{job.name} {job.metrics_path} {hosts}"):
             return None
-        for rule in (*steps(job.relabelling), *steps(job.metric_relabelling)):
-            if rule.action in ("labelmap", "labeldrop", "labelkeep") or rule.target != "job":
-                if rule.action == "labelmap" or "$" in rule.target:
-                    opened = matches(rule.regex, "__meta_kubernetes_pod_label_job")
-                    if opened is not False and rule.replacement != "__param_$1":
-                        return None
-                continue
-            if rule.action not in ("replace", "lowercase", "uppercase") or references(rule.replacement):
-                return None
-            found.add(rule.replacement)
+        written = [_written(rule) for rule in (*steps(job.relabelling), *steps(job.metric_relabelling))]
+        if None in written:
+            return None
+        found |= {job.name, *(value for value in written if value)}
+        found |= {target.labels["job"] for target in targets if target.kept and "job" in target.labels}
         for discovery in job.discoveries:
             found |= {label.text for name, label in discovery.part.get("labels").items() if name == "job"}
-            if discovery.mechanism not in ("static_configs", "kubernetes_sd_configs"):
-                found |= {t.labels["job"] for t in model.targets if t.job is job and "job" in t.labels}
     return found
 
+
+def _written(rule: Step) -> str | None:
+    """Return what a rule writes to `job`; nothing if it writes something else, None if it may write anything."""
+    if rule.action == "labelmap":  # a tag or an option may well be called so; a label of a pod is not
+        own = rule.regex.startswith((*_KUBERNETES_LABELS, "__param_"))
+        unsure = "_tag" in rule.regex or "(.+)" in rule.regex or matches(rule.regex, "job") is not False
+        return None if unsure and not own else ""
+    if rule.sieves or rule.action in ("labeldrop", "labelkeep") or "$" in rule.target:
+        return None if "$" in rule.target else ""
+    if rule.target != "job":
+        return ""
+    return None if rule.action != "replace" or references(rule.replacement) else rule.replacement

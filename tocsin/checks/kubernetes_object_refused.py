@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
 
 from tocsin import kubernetes_schema
 from tocsin.artefacts.kubernetes import PLACEHOLDER, KubernetesObject
@@ -23,6 +25,8 @@ spec:
   minReplicas: 2
   maxReplicas: {most}
 """
+_MOST = 50
+"""More remarks on one object would be of no use: it is something else than it says."""
 _SKIPPED = frozenset({"CustomResourceDefinition"})
 """Schemas of schemas: large, written by generators, and nothing of them is ours."""
 _UNQUOTED_BOOLEANS = re.compile(r"(?:yes|no|on|off|y|n)", re.IGNORECASE)
@@ -57,7 +61,9 @@ def _object(thing: KubernetesObject, version: Version, chosen: str | None, model
     if not kubernetes_schema.serves(version, gvk):
         yield from _unserved(thing, version, chosen)
         return
-    for refusal in kubernetes_schema.refusals(thing.part, version):
+    encrypted = bool(thing.part.get("sops"))  # what is in it now is not what is applied
+    found = kubernetes_schema.refusals(thing.part, version, exact=bool(chosen))
+    for refusal in () if encrypted else islice(found, _MOST):
         if any(step in PROBES for step in refusal.part.route) and thing.kind not in ("ConfigMap", "Secret"):
             continue  # a check of its own looks at probes
         if not PLACEHOLDER.search(refusal.part.text) and not _is_name(refusal):
@@ -102,24 +108,34 @@ def _unquoted_booleans(thing: KubernetesObject, model: Model) -> Iterator[Part]:
         word = isinstance(value.value, str) and _UNQUOTED_BOOLEANS.fullmatch(value.value)
         if word and not value.file.endswith(".json"):
             place = value.place
-            line = model.text(place.file).split("\n")[place.line - 1 : place.line]
+            line = _lines(model.text(place.file))[place.line - 1 : place.line]
             if line and line[0][place.column - 1 :].startswith(value.value):
                 yield value
 
 
+@lru_cache(maxsize=4)
+def _lines(text: str) -> list[str]:
+    return text.split("\n")
+
+
 def _by_pod_security(model: Model, version: Version | None) -> Iterator[Remark]:
-    levels: Mapping[str, str] = {
-        each.name: each.part.string("metadata", "labels", pod_security.ENFORCE)
-        for each in model.objects_of("Namespace")
-    }
+    enforced: dict[str, set[tuple[str, str]]] = {}
+    for each in model.objects_of("Namespace"):
+        labels = each.part.get("metadata", "labels")
+        pair = labels.string(pod_security.ENFORCE), labels.string(f"{pod_security.ENFORCE}-version")
+        enforced.setdefault(each.name, set()).add(pair)
     for workload in model.workloads:
-        level = levels.get(workload.namespace, "") if workload.namespace else ""
-        for refusal in pod_security.refused(workload, level, version):
-            yield _refused_by_level(refusal, workload, level)
+        names = model.cluster.namespaces(workload.object)
+        levels = enforced.get(next(iter(names)), set()) if len(names) == 1 else set()
+        if len(levels) != 1 or model.cluster.patched(workload.object):
+            continue  # in no namespace of the folder, or in one that it has in several variants
+        level, policy = next(iter(levels))
+        for refusal in pod_security.refused(workload, level, kubernetes_schema.parse_version(policy) or version):
+            yield _refused_by_level(refusal, workload, next(iter(names)), level)
 
 
-def _refused_by_level(refusal: Refusal, workload: Workload, level: str) -> Remark:
-    told = f"the namespace `{workload.namespace}` enforces the level {level}, which refuses {refusal.message}"
+def _refused_by_level(refusal: Refusal, workload: Workload, namespace: str, level: str) -> Remark:
+    told = f"the namespace `{namespace}` enforces the level {level}, which refuses {refusal.message}"
     fix = "Do without it, or put the workload into a namespace of a level that allows it."
     said = at_key if refusal.missing else at
     return said(refusal.part, told, subject=workload.subject, fix=fix)

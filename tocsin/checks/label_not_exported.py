@@ -30,20 +30,26 @@ _JOBS = "scrape_configs:\n- job_name: shop\n  static_configs:\n  - targets: ['sh
     origin="pint promql/series",
 )
 def label_not_exported(model: Model) -> Iterator[Remark]:
-    """A matcher on a label that the metric has not finds nothing, and a sum by it is one sum for all.
+    """Nothing is found by a matcher on a label that the metric has not, and a sum by it is one sum for all.
 
     (prometheus.io/docs/concepts/data_model: a label that a series lacks is the same as an empty one.)
     """
+    told: set[tuple[str, str, str]] = set()
     for use in model.lineage.uses:
-        labels = model.metric_labels.of(use)
-        for matcher in use.selector.matchers:
-            if labels is not None and labels.lacks(matcher.name) and _demands(matcher):
-                yield _unmatched(use, matcher, labels)
-            else:
-                yield from _of_values(use, matcher, model)
-    for use in model.lineage.uses:
-        if use.where in ("alert", "recording rule"):
-            yield from _of_groupings(use, model)
+        for remark in (*_of_matchers(use, model), *_of_groupings(use, model), *_of_variable(use, model)):
+            key = (use.file, remark.message, "" if use.where == "test" else use.subject)
+            if key not in told:  # the series of a test are many, and one of them is enough
+                told.add(key)
+                yield remark
+
+
+def _of_matchers(use: Use, model: Model) -> Iterator[Remark]:
+    labels = model.metric_labels.of(use)
+    for matcher in use.selector.matchers:
+        if labels is not None and labels.lacks(matcher.name) and _demands(matcher):
+            yield _unmatched(use, matcher, labels)
+        else:
+            yield from _of_values(use, matcher, model)
 
 
 def _demands(matcher: Matcher) -> bool:
@@ -55,7 +61,8 @@ def _demands(matcher: Matcher) -> bool:
 
 def _unmatched(use: Use, matcher: Matcher, labels: Labels) -> Remark:
     place, width = use.piece(matcher.span)
-    said = f"{use.name} has no label {matcher.name}, so this selects nothing; {_has(labels, matcher.name)}"
+    follows = "so no series is like this one" if use.where == "test" else "so this selects nothing"
+    said = f"{use.name} has no label {matcher.name}, {follows}; {_has(labels, matcher.name)}"
     sure = labels.sure and use.deciding
     return Remark(
         place,
@@ -101,15 +108,24 @@ def _of_values(use: Use, matcher: Matcher, model: Model) -> Iterator[Remark]:
 
 
 def _of_groupings(use: Use, model: Model) -> Iterator[Remark]:
-    labels = model.metric_labels.of(use)
+    labels = model.metric_labels.of(use) if use.deciding else None
     if labels is None:
         return
     for node in walk(use.tree):
-        if not isinstance(node, Aggregation) or node.without or not node.grouping or _only(node.expr) is not use.selector:
+        if not isinstance(node, Aggregation) or node.without or _only(node.expr) is not use.selector:
             continue
-        for name in node.grouping:
+        for name in node.grouping or ():
             if labels.lacks(name) and (labels.sure or name in _relied_on(use, model)):
                 yield _lost(use, node, name, labels, model)
+
+
+def _of_variable(use: Use, model: Model) -> Iterator[Remark]:
+    labels = model.metric_labels.of(use) if use.label else None
+    if labels is not None and labels.lacks(use.label):
+        place, width = use.at
+        said = f"{use.name} has no label {use.label}, so the variable has no values; {_has(labels, use.label)}"
+        subject = f"{use.subject}/{use.label}"
+        yield Remark(place, said, width=width, subject=subject, severity=Severity.WARNING)
 
 
 def _only(expr: Expr) -> VectorSelector | None:
@@ -123,7 +139,7 @@ def _only(expr: Expr) -> VectorSelector | None:
             case Paren(expr=inner) | Subquery(expr=inner):
                 expr = inner
             case Call(function=function, args=args) if function.endswith("_over_time") or function in _PASSING:
-                vectors = [arg for arg in args if isinstance(arg, (MatrixSelector, Subquery, VectorSelector, Paren, Call))]
+                vectors = [arg for arg in args if isinstance(arg, _VECTORS)]
                 if len(vectors) != 1:
                     return None
                 expr = vectors[0]
@@ -131,6 +147,7 @@ def _only(expr: Expr) -> VectorSelector | None:
                 return None
 
 
+_VECTORS = (MatrixSelector, Subquery, VectorSelector, Paren, Call)
 _PASSING = frozenset(
     {"rate", "irate", "increase", "delta", "idelta", "deriv", "changes", "resets", "abs", "ceil", "floor", "round"}
     | {"clamp", "clamp_min", "clamp_max", "sqrt", "exp", "ln", "log2", "log10", "predict_linear", "timestamp"}
@@ -155,7 +172,7 @@ def _lost(use: Use, node: Aggregation, name: str, labels: Labels, model: Model) 
 
 
 def _relied_on(use: Use, model: Model) -> dict[str, tuple[str, ...]]:
-    """Return the labels of a recorded series without whose value some rule selects nothing, and which rules these are."""
+    """Return the labels of a recorded series without whose value rules select nothing, and the names of these rules."""
     found: dict[str, list[str]] = {}
     if use.rule is None or use.rule.alerting:
         return {}

@@ -16,9 +16,10 @@ _LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
 def _example(legend: str) -> Example:
-    target = f'{{"refId":"A","datasource":{{"type":"prometheus","uid":"p"}},"expr":"sum by (job) (up)",'
+    target = '{"refId":"A","datasource":{"type":"prometheus","uid":"p"},"expr":"sum by (job) (up)",'
     target = f'{target}\n"legendFormat":"{legend}"}}'
-    text = f'{{"uid":"a","title":"A","schemaVersion":39,"panels":[{{"id":1,"type":"timeseries","title":"Up","targets":[{target}]}}]}}'
+    panel = f'{{"id":1,"type":"timeseries","title":"Up","targets":[{target}]}}'
+    text = f'{{"uid":"a","title":"A","schemaVersion":39,"panels":[{panel}]}}'
     return Example({"dashboards/a.json": text}, at="legendFormat")
 
 

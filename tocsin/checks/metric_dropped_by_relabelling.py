@@ -33,7 +33,7 @@ _RULES = "groups:\n- name: a\n  rules:\n  - alert: NoStock\n    expr: shop_stock
     good=Example({"prometheus.yml": _CONFIG.format(regex="shop_s"), "rules.yml": _RULES}),
 )
 def metric_dropped_by_relabelling(model: Model) -> Iterator[Remark]:
-    """What is dropped when it is scraped is not stored, so the rule finds nothing and never gives a result.
+    """Prometheus does not store what it drops after a scrape, so the rule finds nothing and never gives a result.
 
     (prometheus.io/docs/prometheus/latest/configuration/configuration, metric_relabel_configs: applied to samples as
     the last step before ingestion.)
@@ -55,8 +55,8 @@ def metric_dropped_by_relabelling(model: Model) -> Iterator[Remark]:
                     key = (id(found[0]), found[1].part.route, found[2])
                     victims.setdefault(key, []).append((rule, selector))
                     blamed[key] = found
-        for key, (job, step, label) in blamed.items():
-            yield _remark(job, step, label, victims[key])
+        for which, (job, step, label) in blamed.items():
+            yield _remark(job, step, label, victims[which])
 
 
 def _remark(job: ScrapeJob, step: Step, label: str, victims: list[tuple[Rule, VectorSelector]]) -> Remark:
@@ -64,7 +64,7 @@ def _remark(job: ScrapeJob, step: Step, label: str, victims: list[tuple[Rule, Ve
     rules = list(dict.fromkeys(rule.name for rule, _ in victims))
     what = f"the label `{label}` of `{names[0]}`" if label else ", ".join(f"`{name}`" for name in names[:4])
     message = f"job `{job.name}` drops {what}, which {_listed(rules)} asks for"
-    part = step.part.get("regex") if step.part.get("regex") else step.part
+    part = step.part.get("regex") or step.part
     subject = f"{job.subject}/{label or names[0]}"
     return at(part, message, subject=subject, related=tuple(rule.expression_place for rule, _ in victims[:3]))
 
@@ -112,7 +112,7 @@ def _needs(op: str, value: str) -> bool:
 
 def _may_be(op: str, value: str, job: ScrapeJob) -> bool:
     """Whether a matcher of `job` may match what a scrape job yields."""
-    if any(rule.target == "job" for rule in steps(job.relabelling)) or job.honor_labels and "=" not in op:
+    if any(rule.target == "job" for rule in steps(job.relabelling)) or (job.honor_labels and "=" not in op):
         return True
     found = value == job.name if op in ("=", "!=") else matches(value, job.name)
     return found is None or bool(found) == (not op.startswith("!"))

@@ -23,7 +23,7 @@ _RULES = "groups:\n- name: shop\n  rules:\n  - alert: Carts\n    expr: shop_cart
     origin="pint promql/series",
 )
 def metric_not_exported(model: Model) -> Iterator[Remark]:
-    """A selector of a metric that does not exist finds nothing: the alert cannot fire, the panel stays empty.
+    """Nothing is found by a selector of a metric that does not exist: the alert cannot fire, the panel stays empty.
 
     It is known to be missing where who would have told of it does not: a saved body of the job, the application's own
     source, or a known name of which it is a misspelling.
@@ -49,4 +49,4 @@ def metric_not_exported(model: Model) -> Iterator[Remark]:
 
 def _message(use: Use, missing: Missing) -> str:
     meant = f"; did you mean {' or '.join(missing.meant)}?" if missing.meant else ""
-    return f"{use.name} is exported by nobody: {missing.why}{meant}"
+    return f"{use.name} finds nothing: {missing.why}{meant}"

@@ -18,7 +18,7 @@ _RULES = "groups:\n- name: node\n  rules:\n  - alert: DiskFull\n    expr: node_f
     good=Example({"rules.yml": _RULES.format("_bytes")}),
 )
 def metric_renamed(model: Model) -> Iterator[Remark]:
-    """A name that the exporter has given up finds nothing since then: the alert cannot fire, the panel stays empty.
+    """Nothing has the name since the exporter gave it up: the alert cannot fire, the panel stays empty.
 
     (The changelogs and upgrade guides of the exporters, each named in the finding.)
     """
@@ -34,9 +34,10 @@ def metric_renamed(model: Model) -> Iterator[Remark]:
             continue
         place, width = use.at
         here = f", and {'.'.join(map(str, min(runs)))} runs here" if runs else ""
+        since = f"{renaming.product} {renaming.version}{here} ({renaming.source})"
         yield Remark(
             place,
-            f"{use.name} is called {renaming.new} since {renaming.product} {renaming.version}{here} ({renaming.source})",
+            f"{use.name} is called {renaming.new} since {since}",
             width=width,
             subject=f"{use.subject}/{use.name}",
             severity=Severity.ERROR if runs and use.deciding else Severity.WARNING,

@@ -40,7 +40,7 @@ _SELECTORS = {
     good=Example({"prometheus.yaml": _PROMETHEUS, "rules.yaml": _RULES.format(role="alert-rules")}),
 )
 def monitor_not_picked_up(kubernetes_object: KubernetesObject, model: Model) -> Iterator[Remark]:
-    """The operator leaves it out of every configuration that it writes, and says nothing of it.
+    """No configuration that the operator writes has anything of it, and nothing says so.
 
     (prometheus-operator.dev/docs/api-reference/api, PrometheusSpec: a selector that is not there selects nothing, an
     empty one everything; a namespace selector that is not there is the namespace of the Prometheus itself.)
@@ -81,8 +81,10 @@ def _reason(model: Model, server: KubernetesObject, one: KubernetesObject, prefi
         wanted = selector.strings("matchLabels")
         name = next((name for name, value in wanted.items() if labels.get(name) != value), "")
         has = f"`{name}: {labels[name]}`" if name in labels else f"no label `{name}`"
-        return f"its `{prefix}Selector` asks for `{name}: {wanted[name]}`, and this has {has}" if name else (
-            f"its `{prefix}Selector` asks for other labels"
+        return (
+            f"its `{prefix}Selector` asks for `{name}: {wanted[name]}`, and this has {has}"
+            if name
+            else (f"its `{prefix}Selector` asks for other labels")
         )
     return _by_namespace(model, server, one, spaces)
 
@@ -93,9 +95,15 @@ def _by_namespace(model: Model, server: KubernetesObject, one: KubernetesObject,
         return None if not spaces or spaces.value else ""
     (namespace,) = theirs
     if not spaces:
-        return "" if own == theirs else f"it looks in its own namespace {next(iter(own))} only, and this is in {namespace}"
+        return (
+            "" if own == theirs else f"it looks in its own namespace {next(iter(own))} only, and this is in {namespace}"
+        )
     labels, whole = model.cluster.namespace_labels(namespace)
     answer = selects(spaces, labels)
     if answer:
         return ""
-    return f"the namespace {namespace} lacks the labels that it selects namespaces by" if whole and answer is False else None
+    return (
+        f"the namespace {namespace} lacks the labels that it selects namespaces by"
+        if whole and answer is False
+        else None
+    )

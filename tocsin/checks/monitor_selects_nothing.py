@@ -40,7 +40,7 @@ spec:
     origin="kube-linter dangling-servicemonitor",
 )
 def monitor_selects_nothing(kubernetes_object: KubernetesObject, model: Model) -> Iterator[Remark]:
-    """The operator makes a scrape job without targets of it, so nothing is scraped, and no `up` tells of it.
+    """Nothing is scraped by the job that the operator makes of it, and no `up` tells of that.
 
     (prometheus-operator.dev/docs/api-reference/api, ServiceMonitorSpec and PodMonitorSpec: `selector`,
     `namespaceSelector`, and `port`, "name of the Service port which this endpoint refers to".)
@@ -134,7 +134,7 @@ def _missed(monitor: _Monitor) -> Iterator[Remark]:
         where = ", ".join(sorted(monitor.namespaces or ()))
         message = f"{other.subject} carries the labels, but it looks for {monitor.word} in {where} only"
         part = monitor.object.part.get("spec", "namespaceSelector")
-        yield _at(monitor, part if part else selector, message, "namespaceSelector", other.object.part)
+        yield _at(monitor, part or selector, message, "namespaceSelector", other.object.part)
         return
     for one in monitor.all:
         has = monitor.labels(one)

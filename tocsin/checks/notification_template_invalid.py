@@ -1,5 +1,6 @@
 """Notification templates that Alertmanager refuses, or that fail when they are rendered."""
 
+import re
 from collections.abc import Iterator
 
 from tocsin.checks import Example, Remark, check
@@ -64,6 +65,8 @@ def _remarks(notifications: Notifications, model: Model) -> Iterator[Remark]:
             )
     for inline in notifications.inline:
         if isinstance(inline.template, TemplateError):
+            if _is_filled_in(inline.part.text):
+                continue
             place, width = model.piece(inline.part, inline.template.span)
             yield Remark(
                 place,
@@ -73,6 +76,15 @@ def _remarks(notifications: Notifications, model: Model) -> Iterator[Remark]:
             )
             continue
         yield from _failures(inline, notifications)
+
+
+_FILLED_IN = re.compile(r"\{\{-?\s*[A-Za-z_]\w*(?:\.\w+)*\s*(?:\||-?\}\})")
+_CALLED = re.compile(r"\{\{-?\s*(?:end|else|break|continue|now)\s*-?\}\}")
+
+
+def _is_filled_in(text: str) -> bool:
+    """Whether a text has the variables of another language of templates, `{{ name }}`, that is rendered before."""
+    return _FILLED_IN.search(_CALLED.sub("", text)) is not None
 
 
 def _failures(inline: Inline, notifications: Notifications) -> Iterator[Remark]:

@@ -1,14 +1,17 @@
 """A number that stands in two places and differs."""
 
+import re
 from collections.abc import Iterator
 
 from tocsin.artefacts.provisioning import DataSource
 from tocsin.checks import Example, Remark, at, at_key, check
-from tocsin.durations import parse_duration
+from tocsin.durations import format_duration, parse_duration
 from tocsin.finding import Severity
 from tocsin.model import Model
-from tocsin.model.numbers import Alert, Witness
+from tocsin.model.alert_numbers import Alert
+from tocsin.model.statements import Witness
 from tocsin.promql import PromQLError, Span
+from tocsin.promql.thresholds import Threshold
 
 _RULES = """\
 groups:
@@ -21,7 +24,7 @@ groups:
       runbook_url: https://runbooks.example/HighErrorRate.md
 """
 _DEFAULT_INTERVAL = 15.0
-"""What Grafana takes for the scrape interval of a data source that does not say it (grafana.com/docs, `timeInterval`)."""
+"""Seconds that Grafana takes for the scrape interval of a data source without `timeInterval` (grafana.com/docs)."""
 _RATE_INTERVAL = 4
 """`$__rate_interval` is so many scrapes long."""
 
@@ -75,10 +78,15 @@ def _at_rule(alert: Alert, against: list[Witness], model: Model) -> Remark:
     related = tuple(w.place for w in against)
     if threshold is None:
         part = rule.part.get("for")
-        return at_key(part, f"{alert.name} waits {part.text}; {said} say otherwise", subject=rule.subject, related=related)
-    rule = next((r for r in alert.rules if model.tree(r) is not None and _holds(r.expression, model, threshold.number.span)), rule)
+        return at_key(
+            part, f"{alert.name} waits {part.text}; {said} say otherwise", subject=rule.subject, related=related
+        )
+    rule = next(
+        (r for r in alert.rules if model.tree(r) is not None and _holds(r.expression, model, threshold.number.span)),
+        rule,
+    )
     place, width = model.piece(rule.part.get("expr"), threshold.number.span)
-    message = f"{alert.name} compares with {threshold.value:g}; {said} say otherwise"
+    message = f"{alert.name} compares with {threshold.value:.10g}; {said} say otherwise"
     return Remark(place, message, width=width, subject=rule.subject, related=related)
 
 
@@ -92,41 +100,55 @@ def _at_witness(alert: Alert, witness: Witness, said: list[Witness]) -> Remark:
     so = f", and so {'say' if len(others) > 1 else 'says'} {' and '.join(list(others)[:3])}" if others else ""
     if witness.quantity == "duration":
         holds = " or ".join(sorted({r.part.string("for") or "0s" for r in alert.rules}))
-        message = f"{witness.source} says \"{witness.text}\" of {alert.name}, whose `for` is {holds}{so}"
+        message = f'{witness.source} says "{witness.text}" of {alert.name}, whose `for` is {holds}{so}'
     else:
-        value = f"{witness.against.value:g}" if witness.against else "another number"
+        value = _written(witness.against, witness) if witness.against else "another number"
         message = f"{witness.source} says {witness.text} of {alert.name}, which compares with {value}{so}"
     subject = f"{rule.subject}/{witness.source}"
     return Remark(witness.place, message, width=witness.width, subject=subject, related=(rule.expression_place,))
 
 
+def _written(threshold: Threshold, witness: Witness) -> str:
+    """Return a threshold as people write it: 1209600 beside days is 14d."""
+    number = f"{threshold.value:.10g}"
+    days = 3600 <= threshold.value < 1e10 and re.search(r"hour|day|week|minute|\d\s?[dhm]\b", witness.text) is not None
+    return f"{number} ({format_duration(threshold.value)})" if days else number
+
+
 def _of_intervals(model: Model) -> Iterator[Remark]:
     """Yield data sources whose `timeInterval` is not how often their Prometheus scrapes."""
     configs = [config for config in model.prometheus_configs if not config.foreign and config.jobs]
-    intervals = {job.interval_seconds for config in configs for job in config.jobs}
-    if not intervals or model.objects_of("ServiceMonitor", "PodMonitor", "Prometheus"):
+    if not configs or model.objects_of("ServiceMonitor", "PodMonitor", "Prometheus"):
         return
     for source in model.data_sources:
-        if source.type == "prometheus":
-            yield from _of_source(source, intervals, model)
+        readers = sum(
+            1 for grafana in model.grafanas if any(s.part.place == source.part.place for s in grafana.data_sources)
+        )
+        if source.type != "prometheus" or (len(configs) > 1 and readers < len(configs)):
+            continue  # it is not certain which Prometheus it asks
+        remarks = (_of_source(source, {job.interval_seconds for job in config.jobs}, model) for config in configs)
+        yield from [remark for remark in remarks if remark is not None][:1]
 
 
-def _of_source(source: DataSource, intervals: set[float], model: Model) -> Iterator[Remark]:
+def _of_source(source: DataSource, intervals: set[float], model: Model) -> Remark | None:
     said = source.part.get("jsonData", "timeInterval")
     shortest, longest = min(intervals), max(intervals)
     scraped = f"every {shortest:g} s" if shortest == longest else f"every {shortest:g} to {longest:g} s"
     try:
         interval = parse_duration(said.text) if said.text else _DEFAULT_INTERVAL
     except ValueError:
-        return
+        return None
     if said.text and interval > longest:
-        message = f"Grafana asks for one point in {said.text}, and Prometheus scrapes {scraped}: what is between is on no panel"
-        yield at(said, message, subject=source.subject)
-    elif _RATE_INTERVAL * interval < 2 * shortest and (said.text or _uses_rate_interval(model)):
+        message = f"Grafana asks for one point in {said.text} and Prometheus scrapes {scraped}: most are on no panel"
+        return at(said, message, subject=source.subject)
+    if _RATE_INTERVAL * interval < 2 * shortest and (said.text or _uses_rate_interval(model)):
         window = _RATE_INTERVAL * interval
         given = f"`timeInterval` is {said.text}" if said.text else "without `timeInterval` Grafana assumes 15 s"
-        message = f"{given}, and Prometheus scrapes {scraped}: a `$__rate_interval` of {window:g} s has less than two samples"
-        yield at(said if said.text else source.part.get("name"), message, subject=source.subject)
+        message = (
+            f"{given}, and Prometheus scrapes {scraped}: a `$__rate_interval` of {window:g} s has less than two samples"
+        )
+        return at(said if said.text else source.part.get("name"), message, subject=source.subject)
+    return None
 
 
 def _uses_rate_interval(model: Model) -> bool:

@@ -4,11 +4,9 @@ from collections.abc import Iterator
 
 from tocsin.artefacts.dashboards import Query
 from tocsin.checks import Example, Remark, check
-from tocsin.durations import parse_duration
 from tocsin.finding import Severity
 from tocsin.model import Model
 from tocsin.model.dashboards import DashboardQuery
-from tocsin.part import Part
 from tocsin.promql import Call, MatrixSelector, Span, walk
 
 _TWO_SAMPLES = frozenset({"rate", "irate", "increase", "delta", "idelta", "deriv"})
@@ -17,9 +15,14 @@ _STEPS = frozenset({"__interval", "interval"})
 
 
 def _example(window: str) -> Example:
-    target = '{"refId":"A","datasource":{"type":"prometheus","uid":"p"},\n"expr":"rate(requests_total[' + window + '])"}'
-    text = f'{{"uid":"a","title":"A","schemaVersion":39,"panels":[{{"id":1,"type":"stat","title":"R","targets":[{target}]}}]}}'
-    return Example({"a.json": text, "prometheus.yml": "scrape_configs: [{job_name: a, scrape_interval: 30s}]\n"}, at='"expr"')
+    target = (
+        '{"refId":"A","datasource":{"type":"prometheus","uid":"p"},\n"expr":"rate(requests_total[' + window + '])"}'
+    )
+    panel = f'{{"id":1,"type":"stat","title":"R","targets":[{target}]}}'
+    text = f'{{"uid":"a","title":"A","schemaVersion":39,"panels":[{panel}]}}'
+    return Example(
+        {"a.json": text, "prometheus.yml": "scrape_configs: [{job_name: a, scrape_interval: 30s}]\n"}, at='"expr"'
+    )
 
 
 @check(
@@ -30,7 +33,7 @@ def _example(window: str) -> Example:
     origin="dashboard-linter target-rate-interval-rule",
 )
 def panel_window_too_short(query: Query, model: Model) -> Iterator[Remark]:
-    """The panel has gaps or is empty, because a rate needs two samples in its window.
+    """Panels have gaps or show nothing, because a rate needs two samples in its window.
 
     (grafana.com/docs/grafana/latest/datasources/prometheus/template-variables, `$__rate_interval`;
     prometheus.io/docs/prometheus/latest/querying/functions, `rate`.)
@@ -47,17 +50,15 @@ def panel_window_too_short(query: Query, model: Model) -> Iterator[Remark]:
 
 
 def _of_range(query: Query, found: DashboardQuery, ranged: MatrixSelector, model: Model) -> Iterator[Remark]:
-    place, width = found.piece(ranged.range.span)
     named = _variable(found, ranged.range.span)
+    shortest = _shortest_interval(model)
     if named in _STEPS and query.panel.dashboard.variable(named) is None:
         if not _at_least(query):
+            place, width = found.piece(ranged.range.span)
             said = "the window is one step of the picture, a single scrape when one looks closely; no least step is set"
             yield Remark(place, said, width=width, severity=Severity.INFO)
-        return
-    shortest = _shortest_interval(model)
-    if named or found.varies(ranged.range.span) or not shortest:
-        return
-    if ranged.range.seconds < 2 * shortest:
+    elif not named and not found.varies(ranged.range.span) and ranged.range.seconds < 2 * shortest:
+        place, width = found.piece(ranged.range.span)
         often = "no job is scraped more often than every"
         said = f"the window of {ranged.range.raw} holds less than two samples: {often} {shortest:g} s"
         yield Remark(place, said, width=width)
@@ -72,10 +73,8 @@ def _variable(found: DashboardQuery, span: Span) -> str:
 def _at_least(query: Query) -> bool:
     """Tell whether the query or its panel sets the smallest step."""
     panel = query.panel.part
-    places: tuple[Part, ...] = (
-        query.body.get("interval"), panel.get("interval"), query.panel.body.get("data", "spec", "queryOptions", "interval")
-    )  # fmt: skip
-    return any(part.text for part in places)
+    of_version_2 = query.panel.body.get("data", "spec", "queryOptions", "interval")
+    return any(part.text for part in (query.body.get("interval"), panel.get("interval"), of_version_2))
 
 
 def _shortest_interval(model: Model) -> float:

@@ -44,7 +44,7 @@ def probe_field_invalid(probe: Probe, model: Model) -> Iterator[Remark]:
     """
     chosen = model.declaration.static.kubernetes
     version = version_for(chosen)
-    for refusal in refused_of(probe.part, PROBE, version) if version else ():
+    for refusal in refused_of(probe.part, PROBE, version, exact=bool(chosen)) if version else ():
         if PLACEHOLDER.search(refusal.part.text):
             continue
         if refusal.missing and probe.container.workload.knative:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from tocsin.artefacts.compose import image_name
-from tocsin.artefacts.http_routes import Routes
+from tocsin.artefacts.http_routes import Routes, plainly_served
 from tocsin.checks import Example, Remark, at, check
 from tocsin.finding import Severity
 from tocsin.model import Model
@@ -98,7 +98,9 @@ def probe_path_not_served(model: Model) -> Iterator[Remark]:
     for built, one in (*_probes(model, applications), *_healthchecks(model, applications)):
         asked.setdefault(built, []).append(one)
     for built, questions in asked.items():
-        routes = applications.routes(built)
+        texts = applications.sources(built)
+        doubtful = {one.path for one in questions if not plainly_served(texts, one.path)}
+        routes = applications.routes(built) if doubtful - {"/metrics"} else None
         if routes is not None:
             yield from _unserved(questions, routes)
     yield from _known_programs(model)

@@ -84,15 +84,14 @@ def _surely_wrong(probe: Probe, number: int, declared: list[Port]) -> Severity |
     A container need not declare a port, and many do not declare the one that only probes ask. So something else must
     speak against it: that the server is told a declared port and the other probes ask that, or a slip of the pen.
     """
-    container = probe.container
-    if _mentioned(number, container) or container.part.list("envFrom"):
-        slip = any(_slip(number, each.number or 0) for each in declared)
-        return Severity.WARNING if slip and not _mentioned(number, container) else None
-    numbers = {each.number for each in declared}
+    container, numbers = probe.container, {each.number for each in declared}
+    if _mentioned(number, container):
+        return None
     others = [each.port_number for each in container.probes if each is not probe and each.port_number is not None]
     told = any(place.port in numbers for place in listening(container.command_line, container.environment))
     if told and others and all(each in numbers for each in others):
-        return Severity.ERROR
+        # Variables that stand elsewhere may make it listen on one more port.
+        return Severity.WARNING if container.part.list("envFrom") else Severity.ERROR
     return Severity.WARNING if any(_slip(number, each.number or 0) for each in declared) else None
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from tocsin.checks import Example, Remark, check
 from tocsin.finding import Severity
 from tocsin.model import Model
-from tocsin.system import Kind
 
 _RULES = (
     "groups:\n- name: a\n  rules:\n  - record: job:requests:rate5m\n    expr: sum by (job) (rate(requests_total[5m]))\n"
@@ -24,11 +23,11 @@ _BOARD = '{"title": "a", "schemaVersion": 39, "templating": {"list": []}, "panel
     good=Example({"rules.yml": _RULES.format("job:requests:rate5m"), "board.json": _BOARD}),
 )
 def recording_rule_unused(model: Model) -> Iterator[Remark]:
-    """The series is computed and stored in vain, unless somebody outside of these files reads it.
+    """Such a series is computed and stored in vain, unless somebody outside of these files reads it.
 
     (prometheus.io/docs/prometheus/latest/configuration/recording_rules: it is evaluated at every interval.)
     """
-    if not model.dashboards or not model.alerts or model.system is None and not model.documents(Kind.DASHBOARDS):
+    if not model.dashboards or not model.alerts:
         return
     texts = None
     told: set[str] = set()

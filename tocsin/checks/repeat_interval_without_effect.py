@@ -46,21 +46,22 @@ def repeat_interval_without_effect(route: RoutePart, model: Model) -> Iterator[R
         )
     elif route.part.get("repeat_interval"):
         kept = _retention(route, model)
-        if repeat > kept:
+        if repeat > (kept or _RETENTION):
             yield _remark(
                 route,
                 written,
-                f"A notification to {route.receiver!r} is repeated after {format_duration(kept)} and not after "
-                f"{format_duration(repeat)}: Alertmanager forgets it then (--data.retention)",
+                f"A notification to {route.receiver!r} is repeated after {format_duration(kept or _RETENTION)} and not "
+                f"after {format_duration(repeat)}: Alertmanager forgets it then (--data.retention)",
+                Severity.WARNING if kept else Severity.INFO,
             )
 
 
-def _remark(route: RoutePart, part: Part, message: str) -> Remark:
-    return at(part, message, subject=f"{route.subject}/{part.key}")
+def _remark(route: RoutePart, part: Part, message: str, severity: Severity = Severity.WARNING) -> Remark:
+    return at(part, message, subject=f"{route.subject}/{part.key}", severity=severity)
 
 
-def _retention(route: RoutePart, model: Model) -> float:
-    """Return for how long the Alertmanager keeps what it told: the longest, where several run the file."""
+def _retention(route: RoutePart, model: Model) -> float | None:
+    """Return for how long an Alertmanager keeps what it told, the longest of several; None if none is described."""
     found: list[float] = []
     for notifications in model.notifications:
         if notifications.config.part.document is route.part.document:
@@ -69,4 +70,4 @@ def _retention(route: RoutePart, model: Model) -> float:
                     found.append(parse_duration(process.flag("data.retention") or "120h"))
                 except ValueError:
                     found.append(float("inf"))
-    return max(found, default=_RETENTION)
+    return max(found, default=None)

@@ -8,8 +8,8 @@ from tocsin.artefacts.alertmanager import RoutePart, WrittenMatcher
 from tocsin.checks import Example, Remark, at, check
 from tocsin.finding import Severity
 from tocsin.model import Model
-from tocsin.model.routing import RoutedAlerts, all_met, answer
-from tocsin.source import nearest, offered
+from tocsin.model.routing import LADDER, RoutedAlerts, all_met, answer
+from tocsin.source import nearest
 
 _RULES = """groups:
 - name: a
@@ -53,6 +53,8 @@ def route_matches_no_alert(model: Model) -> Iterator[Remark]:
         for route in config.routes:
             if route.root or not route.matchers or not routed.enters(_above(route)) or routed.enters(route):
                 continue
+            if any(receiver.discards for receiver in config.receivers if receiver.name == route.receiver):
+                continue
             found = _never(route, routed)
             if found is not None:
                 yield found
@@ -72,7 +74,7 @@ def _never(route: RoutePart, routed: RoutedAlerts) -> Remark | None:
         matcher = written.matcher
         if any(answer(matcher, taken.facts.of(matcher.label)) is not False for taken in above):
             continue
-        severity = Severity.ERROR if routed.whole else _misspelt(written, routed)
+        severity = _severity(written, route, routed) if routed.whole else _misspelt(written, routed)
         if severity is None:
             return None
         message = f"No alert that comes here has {written.shown}, so {route.receiver!r} hears of nothing by this route"
@@ -82,6 +84,18 @@ def _never(route: RoutePart, routed: RoutedAlerts) -> Remark | None:
     shown = " and ".join(each.shown for each in route.matchers)
     message = f"No alert has both {shown}, so {route.receiver!r} hears of nothing by this route"
     return at(route.matchers[0].part, message, subject=route.subject)
+
+
+def _severity(written: WrittenMatcher, route: RoutePart, routed: RoutedAlerts) -> Severity:
+    """Tell whether alerts that are meant go elsewhere, or whether there only are none of the kind yet.
+
+    The latter is so of a usual severity if no rule sets one as bad, and where every alert has a route of its own.
+    """
+    rung = LADDER.get(written.matcher.value.lower())
+    known = routed.values(written.matcher.label) or frozenset()
+    if rung is not None and rung not in {LADDER.get(value.lower()) for value in known}:
+        return Severity.WARNING
+    return Severity.ERROR if routed.stays(_above(route)) else Severity.WARNING
 
 
 def _values(written: WrittenMatcher, routed: RoutedAlerts) -> str:
@@ -94,7 +108,8 @@ def _values(written: WrittenMatcher, routed: RoutedAlerts) -> str:
     if len(known) > 12 or written.matcher.operator != "=":
         near = nearest(written.matcher.value, known)
         return f"the rules set {label} to {', '.join(near) if near else f'{len(known)} other values'}"
-    return f"the rules set {label} to {', '.join(sorted(known))} ({offered(written.matcher.value, sorted(known))})"
+    near = nearest(written.matcher.value, known, most=1)
+    return f"the rules set {label} to {', '.join(sorted(known))}{f'; did you mean {near[0]}?' if near else ''}"
 
 
 def _misspelt(written: WrittenMatcher, routed: RoutedAlerts) -> Severity | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tocsin.checks import Example, Remark, at, at_key, check
 from tocsin.durations import parse_duration
@@ -43,12 +43,20 @@ def rule_file_invalid(model: Model) -> Iterator[Remark]:
     (Prometheus, model/rulefmt/rulefmt.go: strict decoding, and Validate of groups and rules.)
     """
     for document in model.documents(Kind.RULES):
-        yield from _File(Part.whole(document), operator=False).remarks()
+        yield from _File(Part.whole(document), model, operator=False).remarks()
     for document in model.documents(Kind.MANIFESTS):
         for part in objects(document):
             if part.string("kind") == "PrometheusRule" and part.get("spec"):
-                yield from _File(part.get("spec"), operator=True).remarks()
+                yield from _File(part.get("spec"), model, operator=True).remarks()
     yield from _later_documents(model)
+
+
+_IMAGE = re.compile(r"prom(?:etheus)?/prometheus:v?([0-9]+)\.")
+
+
+def _generations(model: Model) -> frozenset[int]:
+    """Return the major versions of Prometheus whose images the system names."""
+    return frozenset(int(major) for file in model.files() for major in _IMAGE.findall(file.text))
 
 
 def _later_documents(model: Model) -> Iterator[Remark]:
@@ -67,8 +75,9 @@ def _later_documents(model: Model) -> Iterator[Remark]:
 class _File:
     """The groups of a rule file, or of a PrometheusRule object."""
 
-    def __init__(self, part: Part, *, operator: bool) -> None:
+    def __init__(self, part: Part, model: Model, *, operator: bool) -> None:
         self.part = part
+        self.model = model
         self.operator = operator
         """Whether it is an object of the operator, from which the API server prunes fields that it does not know."""
 
@@ -179,8 +188,7 @@ class _File:
             said = f"{name!r} is no name of a metric: braces belong into `expr`"
             yield at(record, said, subject=subject, fix="Set labels with `labels`, and select with `expr`.")
         elif not _LEGACY_METRIC.fullmatch(name):
-            said = f"{name!r} is a metric's name for Prometheus 3 only; an older one refuses the whole file"
-            yield at(record, said, subject=subject, severity=Severity.WARNING)
+            yield from self.later(record, at, f"{name!r} is a metric's name for Prometheus 3 only", subject)
 
     def labels(self, part: Part, key: str, subject: str, what: str) -> Iterator[Remark]:
         labels = part.get(key)
@@ -198,8 +206,16 @@ class _File:
             if name == "" or (name == "__name__" and what == "label"):
                 yield at_key(value, f"{name!r} cannot be set by a rule", subject=subject)
             elif not _LEGACY_LABEL.fullmatch(name):
-                said = f"{name!r} is a name of a {what} for Prometheus 3 only; an older one refuses the whole file"
-                yield at_key(value, said, subject=subject, severity=Severity.WARNING)
+                said = f"{name!r} is a name of {what}s for Prometheus 3 only"
+                yield from self.later(value, at_key, said, subject)
+
+    def later(self, part: Part, remark: Callable[..., Remark], said: str, subject: str) -> Iterator[Remark]:
+        """Yield that a name has characters which Prometheus 2 refuses: an error where one of these reads it."""
+        generations = _generations(self.model)
+        if not generations or min(generations) < 3:
+            severity = Severity.ERROR if generations else Severity.WARNING
+            yield remark(part, f"{said}; an older one refuses the whole file", subject=subject, severity=severity,
+                         fix="Use letters, digits and underscores only.")  # fmt: skip
 
 
 def _long(text: str) -> bool:

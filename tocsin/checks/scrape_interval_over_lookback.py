@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 
+from tocsin.artefacts.prometheus import ScrapeJob
 from tocsin.checks import Example, Remark, at, check
 from tocsin.durations import format_duration, parse_duration
 from tocsin.finding import Severity
 from tocsin.model import Model
 from tocsin.part import Part
+from tocsin.promql import Expr, MatrixSelector, VectorSelector, children
 
-_PROMETHEUS = """scrape_configs:
-- job_name: api
+_PROMETHEUS = """global:
   scrape_interval: {}
+scrape_configs:
+- job_name: api
   static_configs: [{{targets: ['api:80']}}]
 """
 _MONITORS = {
@@ -42,18 +45,41 @@ def scrape_interval_over_lookback(model: Model) -> Iterator[Remark]:
         jobs = [job for job in config.jobs if job.part.get("scrape_interval")]
         inherits = len(jobs) < len(config.jobs)
         if inherits:
-            yield from _too_long(everywhere, f"{config.file}/global", model)
+            yield from _too_long(everywhere, f"{config.file}/global", model, Severity.ERROR)
         for job in jobs:
-            yield from _too_long(job.part.get("scrape_interval"), f"{config.file}/{job.name}", model)
+            severity = Severity.ERROR if _read_by_rules(job, model) else Severity.WARNING
+            yield from _too_long(job.part.get("scrape_interval"), f"{config.file}/{job.name}", model, severity)
     for each in model.objects_of(*_MONITORS):
         if not each.part.string("apiVersion").startswith("monitoring.coreos.com/"):
             continue
         items, key = _MONITORS[each.kind]
         for part in each.part.list("spec", items) if items else (each.part.get("spec"),):
-            yield from _too_long(part.get(key), each.subject, model)
+            severity = Severity.ERROR if each.kind == "Prometheus" else Severity.WARNING
+            yield from _too_long(part.get(key), each.subject, model, severity)
 
 
-def _too_long(part: Part, subject: str, model: Model) -> Iterator[Remark]:
+def _read_by_rules(job: ScrapeJob, model: Model) -> bool:
+    """Whether a rule reads the present value of a series of that job, as it surely is about."""
+    rules = (rule for stack in model.stacks if stack.prometheus is job.config for rule in stack.rules)
+    for tree in map(model.tree, rules):
+        for selector in _instant(tree) if tree is not None else ():
+            if any(m.name == "job" and m.op == "=" and m.value == job.name for m in selector.matchers):
+                return True
+    return False
+
+
+def _instant(tree: Expr) -> Iterator[VectorSelector]:
+    """Yield the selectors that read a present value; a range finds older samples too."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, VectorSelector):
+            yield node
+        elif not isinstance(node, MatrixSelector):
+            waiting.extend(children(node))
+
+
+def _too_long(part: Part, subject: str, model: Model, severity: Severity) -> Iterator[Remark]:
     try:
         seconds = parse_duration(part.text) if part.text else 0.0
     except ValueError:
@@ -68,4 +94,4 @@ def _too_long(part: Part, subject: str, model: Model) -> Iterator[Remark]:
         gone = format_duration(seconds - lookback)
         said = f"a sample counts as present for {present}, and the next one comes after {part.text}: "
         said += f"in between there is nothing for {gone}"
-    yield at(part, said, subject=subject, severity=Severity.WARNING if seconds == lookback else None)
+    yield at(part, said, subject=subject, severity=Severity.WARNING if seconds == lookback else severity)

@@ -14,7 +14,7 @@ from tocsin.source import nearest
 
 _POD = """apiVersion: v1
 kind: Pod
-metadata: {name: shop, namespace: shop, labels: {app: shop}}
+metadata: {name: shop, namespace: shop, labels: {app: storefront}}
 spec:
   containers:
   - {name: shop, image: shop, ports: [{name: http, containerPort: 80}]}
@@ -40,11 +40,11 @@ _LITERAL = re.compile(r"[\w./-]+")
 @check(
     severity=Severity.ERROR,
     fix="Write the value that the pods and Services really carry into the rule.",
-    bad=Example({"shop.yaml": _POD, "prometheus.yml": _CONFIG.format(label="shopp")}, at="regex: shopp"),
-    good=Example({"shop.yaml": _POD, "prometheus.yml": _CONFIG.format(label="shop")}),
+    bad=Example({"shop.yaml": _POD, "prometheus.yml": _CONFIG.format(label="store-front")}, at="regex: store-front"),
+    good=Example({"shop.yaml": _POD, "prometheus.yml": _CONFIG.format(label="storefront")}),
 )
 def scrape_job_selects_nothing(model: Model) -> Iterator[Remark]:
-    """The job has no target at all, so nothing that it is meant for is scraped, and no `up` tells of it.
+    """No target is left to the job, so nothing that it is meant for is scraped, and no `up` tells of it.
 
     (prometheus.io/docs/prometheus/latest/configuration/configuration, relabel_config: targets are dropped for which
     the expression of `keep` does not match.)
@@ -64,9 +64,14 @@ def scrape_job_selects_nothing(model: Model) -> Iterator[Remark]:
         passed = [r for r in steps(job.relabelling) if order.index(r.part.route) < order.index(rule.part.route)]
         message = _reason(rule, passed, same)
         if message:
-            part = rule.part.get("regex") if rule.part.get("regex") else rule.part
+            part = rule.part.get("regex") or rule.part
             related = tuple({target.part.place: None for target in same if target.part.file})[:3]
-            yield at(part, f"job `{job.name}` keeps none of what it discovers: {message}", subject=job.subject, related=related)
+            yield at(
+                part,
+                f"job `{job.name}` keeps none of what it discovers: {message}",
+                subject=job.subject,
+                related=related,
+            )
 
 
 def _dropper(target: Target) -> Step:
@@ -83,6 +88,10 @@ def _reason(rule: Step, passed: list[Step], same: list[Target]) -> str:
     names = ", ".join(rule.sources)
     if all(_PORT.fullmatch(name) for name in rule.sources) and any(_meant(each) for each in passed):
         return f"of the {len(same)} ports that got so far, {names} is {shown}, and never `{rule.regex}`"
+    if len(rule.sources) == 1 and seen == [""]:
+        known = {name for target in same for name in target.discovered if name.startswith("__meta_")}
+        near = [name for name in nearest(rule.sources[0], known) if _alike(rule.sources[0], name)]
+        return f"nothing here has {names}; did you mean `{near[0]}`?" if near else ""
     if not all(_IDENTITY.fullmatch(name) for name in rule.sources):
         return ""
     wanted = [piece for piece in re.split(r"[|();]", rule.regex) if _LITERAL.fullmatch(piece)]

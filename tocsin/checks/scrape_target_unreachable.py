@@ -32,6 +32,7 @@ _LISTENS = {
     "blackbox-exporter": {9115}, "snmp-exporter": {9116}, "statsd-exporter": {9102}, "mysqld-exporter": {9104},
     "memcached-exporter": {9150}, "consul-exporter": {9107}, "haproxy-exporter": {9101}, "graphite-exporter": {9108},
     "postgres-exporter": {9187}, "redis_exporter": {9121}, "nginx-prometheus-exporter": {9113}, "grafana": {3000},
+    "cadvisor": {8080},
     "elasticsearch-exporter": {9114}, "elasticsearch_exporter": {9114}, "kafka-exporter": {9308},
     "mongodb_exporter": {9216}, "process-exporter": {9256},
 }  # fmt: skip
@@ -39,8 +40,6 @@ _LISTENS = {
 
 (github.com/prometheus/prometheus/wiki/Default-port-allocations, and each project's README.)
 """
-_OUTSIDE = re.compile(r"\$|host\.docker\.internal|gateway\.docker\.internal|.*\.(?!svc)\w+$|[\d.]+|\[.*\]|.*:.*", re.DOTALL)
-"""Hosts that are no service of a compose file, and names that a file with variables does not tell."""
 _SOURCES = (".py", ".go", ".js", ".ts", ".java", ".kt", ".rb", ".rs", ".php", ".cs", ".scala", ".ex", ".properties")
 _MOST_SOURCES = 400
 
@@ -120,7 +119,7 @@ def _garbled(target: Target) -> Iterator[Remark]:
         return
     shown = re.sub(r"203\.0\.11[3-9]\.\d+", "ADDRESS", target.address)
     what = f"{target.object.kind} {target.object.name}" if target.object else f"`{target.discovered['__address__']}`"
-    part = rule.part.get("regex") if rule.part.get("regex") else rule.part
+    part = rule.part.get("regex") or rule.part
     reason = target.problem.replace(target.address, shown)
     message = f"job `{target.job.name}` makes `{shown}` of the address of {what}, which is none: {reason}"
     yield _remark(target, part, message, "__address__", target.part)
@@ -130,19 +129,27 @@ def _garbled(target: Target) -> Iterator[Remark]:
 
 
 def _port_of_pod(target: Target, pod: Pod) -> Iterator[Remark]:
-    """Yield that no container of a pod has the port that is asked."""
-    port = target.address.rpartition(":")[2]
+    """Yield that no container of a pod has the port that is asked, or that a rule does not take what is annotated."""
+    port = with_port(target.address, target.scheme).rpartition(":")[2] or ("443" if target.scheme == "https" else "80")
     declared = {each.number for each in pod.ports}
     template = pod.workload.pod if pod.workload else None
-    if template is None or not port.isdigit() or not declared or int(port) in declared or pod.host_network:
+    if template is None or not port.isdigit() or not declared or int(port[:6]) in declared or pod.host_network:
         return
-    annotation = _annotation(template, "port", port)
+    rule = target.relabelled.steps.get("__address__")
+    has = ", ".join(map(str, sorted(declared)))
+    said = {part.text: part for key, part in template.get("metadata", "annotations").items() if key.endswith("/port")}
+    if rule is not None and port not in said and any(text.isdigit() and int(text[:6]) in declared for text in said):
+        part = rule.part.get("regex") or rule.part
+        wanted = next(text for text in said if text.isdigit() and int(text[:6]) in declared)
+        message = f"job `{target.job.name}` asks {pod.subject} at port {port}, and its annotation says {wanted}"
+        yield _remark(target, part, message, f"{pod.subject}/port", said[wanted])
+        return
     mentions = [part for part in template.get("spec").walk() if re.search(rf"(?<!\d){port}(?!\d)", part.text)]
+    annotation = said.get(port)
     if annotation is None or mentions or len(pod.containers) != 1:
         return
     container = pod.containers[0].part
     heard = {each.port for each in listening((*container.list("command"), *container.list("args")), {})} - {None}
-    has = ", ".join(map(str, sorted(declared)))
     message = f"the annotation asks for port {port} of {pod.subject}, whose container has {has}"
     severity = Severity.ERROR if heard else Severity.WARNING
     yield _remark(target, annotation, message, pod.subject, pod.ports[0].part, severity=severity)
@@ -170,7 +177,9 @@ def _annotation(template: Part, name: str, value: str) -> Part | None:
 def _sources(model: Model, image: str) -> list[str]:
     """Return the texts of the application that an image is named after, where the folder holds what it is built of."""
     built = [name for name in model.folder.names if posixpath.basename(name) == "Dockerfile"]
-    folders = [posixpath.dirname(name) for name in built if image and posixpath.basename(posixpath.dirname(name)) == image]
+    folders = [
+        posixpath.dirname(name) for name in built if image and posixpath.basename(posixpath.dirname(name)) == image
+    ]
     if len(folders) != 1:
         return []
     inside = [n for n in model.folder.names if n.startswith(f"{folders[0]}/") and n.endswith(_SOURCES)]
@@ -210,13 +219,15 @@ def _composed(model: Model, target: Target, end: _End) -> Iterator[Remark]:
 
 
 def _unnamed(model: Model, target: Target, end: _End, own: Part) -> Iterator[Remark]:
-    if _OUTSIDE.fullmatch(end.host) or any(own.get(key) for key in ("extra_hosts", "external_links", "links", "dns")):
+    if _outside(end.host) or any(own.get(key) for key in ("extra_hosts", "external_links", "links", "dns")):
         return
     files = [compose.part for compose in model.compose_files if compose.part.file == own.file]
     networks = [network for part in files for _, network in part.get("networks").items()]
     if any(network.get("external") for network in networks):
         return
-    names = sorted({n for c in model.compose_files if c.part.file == own.file for s in c.services.values() for n in s.names})
+    names = sorted(
+        {n for c in model.compose_files if c.part.file == own.file for s in c.services.values() for n in s.names}
+    )
     near = nearest(end.host, names)
     others = {other.address.partition(":")[0] for other in model.targets if other.stack is target.stack}
     if not near and not others.intersection(names) - {own.key}:
@@ -224,6 +235,11 @@ def _unnamed(model: Model, target: Target, end: _End, own: Part) -> Iterator[Rem
     message = f"no service of {own.file} is called `{end.host}`"
     message += f"; did you mean {near[0]}?" if near else f"; there are {', '.join(names)}"
     yield _remark(target, end.part, message, target.address, own)
+
+
+def _outside(host: str) -> bool:
+    """Whether a host is no service's name: another domain, an address, a variable, a container numbered by compose."""
+    return bool(re.search(r"[.$:\[]", host) or re.search(r"[-_]\d+$", host))
 
 
 def _unheard(model: Model, target: Target, end: _End, service: ComposeService) -> Iterator[Remark]:
@@ -239,11 +255,13 @@ def _unheard(model: Model, target: Target, end: _End, service: ComposeService) -
         yield _remark(target, end.part, message, target.address, published.part)
         return
     usual = _LISTENS.get(service.image_name.removeprefix("prometheus-") if not heard else "", set())
-    told = "listen" in " ".join(word for word, _ in service.words)
-    if usual and not told and not service.environment:
+    words = " ".join([*(word for word, _ in service.words), *service.environment])
+    if usual and not re.search(r"listen|port|addr", words, re.IGNORECASE):
         listed = ", ".join(map(str, sorted(usual)))
         if end.port not in usual:
-            yield _remark(target, end.part, f"{where} listens on {listed}, not on {end.port}", target.address, service.part)
+            yield _remark(
+                target, end.part, f"{where} listens on {listed}, not on {end.port}", target.address, service.part
+            )
     elif heard and not _mentioned(model, service, str(end.port)):
         listed = ", ".join(map(str, sorted(inside)))
         message = f"{where} listens on {listed}, and nothing of it speaks of {end.port}"
@@ -306,7 +324,9 @@ def _no_such_pod(target: Target, end: _End, service: Service, name: str) -> Iter
     owner = next((p.object for p in service.pods if p.object.kind == "StatefulSet" and p.object.name == base), None)
     place = service.object.part.get("metadata", "name")
     if not service.headless:
-        message = f"`{name}` is no name: {service.name} has an address of its own, and only a headless Service names its pods"
+        message = (
+            f"`{name}` is no name: {service.name} has an address of its own, and only a headless Service names its pods"
+        )
         yield _remark(target, end.part, message, target.address, place)
     elif owner is not None and ordinal.isdigit():
         replicas = owner.part.get("spec", "replicas").value
@@ -316,7 +336,9 @@ def _no_such_pod(target: Target, end: _End, service: Service, name: str) -> Iter
             message = f"there is no pod `{name}`: the StatefulSet {base} has {count} replicas, from 0"
             yield _remark(target, end.part, message, target.address, owner.part.get("spec", "replicas"))
         elif named and named != service.name:
-            message = f"the pods of the StatefulSet {base} have names under the Service {named}, not under {service.name}"
+            message = (
+                f"the pods of the StatefulSet {base} have names under the Service {named}, not under {service.name}"
+            )
             yield _remark(target, end.part, message, target.address, owner.part.get("spec", "serviceName"))
 
 

@@ -79,27 +79,30 @@ def _recorders(each: PlacedExpression, selector: VectorSelector) -> tuple[Place,
 
 def _mistaken(each: PlacedExpression, matcher: Matcher) -> Iterator[Remark]:
     """Patterns that are compared as texts, and wildcards of file names that are taken for patterns."""
-    value, name = matcher.value, matcher.name
+    found = _mistake(matcher)
+    if found is not None:
+        said, fix, sure = found
+        place, width = each.piece(matcher.span)
+        severity = each.severity if sure else Severity.WARNING
+        subject = f"{each.subject}/{matcher.name}"
+        yield Remark(place, f"`{each.said(matcher)}` {said}", width=width, subject=subject, severity=severity, fix=fix)
+
+
+def _mistake(matcher: Matcher) -> tuple[str, str, bool] | None:
+    """Return what is wrong with a matcher, how to mend it, and whether it surely matches nothing."""
+    value, name, op = matcher.value, matcher.name, matcher.op
     if name == "__name__":
-        return
-    place, width = each.piece(matcher.span)
-    subject = f"{each.subject}/{name}"
+        return None
     pattern = _ALTERNATIVES.fullmatch(value) or (_WILDCARD.search(value) and not _PATTERNS_THEMSELVES.search(name))
-    if matcher.op in ("=", "!=") and pattern:
-        does = "matches no series" if matcher.op == "=" else "excludes no series"
-        said = f"`{each.said(matcher)}` {does}: `{matcher.op}` compares with the very text, and this is a pattern"
-        regex = "=~" if matcher.op == "=" else "!~"
-        severity = each.severity if matcher.op == "=" else Severity.WARNING
-        fix = f'Write `{name}{regex}"{value}"`.'
-        yield Remark(place, said, width=width, subject=subject, severity=severity, fix=fix)
-    elif matcher.op in ("=~", "!~") and _GLOB.search(value):
+    if op in ("=", "!=") and pattern:
+        does = "matches no series" if op == "=" else "excludes no series"
+        regex = "=~" if op == "=" else "!~"
+        said = f"{does}: `{op}` compares with the very text, and this is a pattern"
+        return said, f'Write `{name}{regex}"{value}"`.', op == "="
+    if op in ("=~", "!~") and _GLOB.search(value):
         star = value.index("*")
-        said = (
-            f"`{each.said(matcher)}` repeats the letter {value[star - 1]!r}: `*` is no wildcard here, and the whole"
-            " text must match"
-        )
-        fix = f"Write `{value[:star]}.*{value[star + 1 :]}`."
-        yield Remark(place, said, width=width, subject=subject, severity=Severity.WARNING, fix=fix)
-    elif value != value.strip() and matcher.op in ("=", "!="):
-        said = f"`{each.said(matcher)}` has a blank at its end or beginning, which no series is likely to have"
-        yield Remark(place, said, width=width, subject=subject, severity=Severity.WARNING, fix="Take the blank away.")
+        said = f"repeats the letter {value[star - 1]!r}: `*` is no wildcard here, and the whole text must match"
+        return said, f"Write `{value[:star]}.*{value[star + 1 :]}`.", False
+    if op in ("=", "!=") and value != value.strip():
+        return "has a blank at its end or beginning, which no series is likely to have", "Take the blank away.", False
+    return None

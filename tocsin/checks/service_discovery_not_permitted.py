@@ -57,20 +57,18 @@ _NEEDS = {
     "node": ((_CORE, "nodes"),),
     "ingress": (("networking.k8s.io", "ingresses"),),
 }
-"""What each role of kubernetes_sd_configs lists and watches: group and resource (discovery/kubernetes/kubernetes.go)."""
+"""What each role lists and watches: group and resource (prometheus/prometheus, discovery/kubernetes/kubernetes.go)."""
 _VERBS = ("list", "watch")
 
 
 @check(
     severity=Severity.ERROR,
-    fix="Grant the service account of Prometheus list and watch on what its discovery asks for, and let it have a token.",
-    bad=Example(
-        {"config.yaml": _CONFIG, "pod.yaml": _POD, "rbac.yaml": _RBAC.format(verbs="get")}, at="verbs: [get]"
-    ),
+    fix="Grant Prometheus' service account list and watch on what its discovery asks for, and let it have a token.",
+    bad=Example({"config.yaml": _CONFIG, "pod.yaml": _POD, "rbac.yaml": _RBAC.format(verbs="get")}, at="verbs: [get]"),
     good=Example({"config.yaml": _CONFIG, "pod.yaml": _POD, "rbac.yaml": _RBAC.format(verbs="list, watch")}),
 )
 def service_discovery_not_permitted(model: Model) -> Iterator[Remark]:
-    """The API server refuses the question, so the job has no target at all, and no `up` tells of it.
+    """Kubernetes refuses to answer, so the job has no target at all, and no `up` tells of it.
 
     (prometheus/prometheus, discovery/kubernetes/kubernetes.go: what a role lists and watches, with the token of the
     pod's service account; kubernetes.io/docs/reference/access-authn-authz/rbac.)
@@ -90,7 +88,9 @@ def service_discovery_not_permitted(model: Model) -> Iterator[Remark]:
 
 
 def _has_credentials(part: Part) -> bool:
-    return any(part.get(key) for key in ("api_server", "kubeconfig_file", "authorization", "basic_auth", "bearer_token"))
+    return any(
+        part.get(key) for key in ("api_server", "kubeconfig_file", "authorization", "basic_auth", "bearer_token")
+    )
 
 
 def _account(process: Process) -> str:
@@ -104,11 +104,19 @@ def _without_token(model: Model, process: Process, asked: dict[str, tuple[str, f
     spec = process.pod.get("spec")
     own = spec.get("automountServiceAccountToken")
     projected = any(
-        source.get("serviceAccountToken") for volume in spec.list("volumes") for source in volume.list("projected", "sources")
+        source.get("serviceAccountToken")
+        for volume in spec.list("volumes")
+        for source in volume.list("projected", "sources")
     )
     accounts = _named(model, process, "ServiceAccount", _account(process))
     theirs = accounts[0].part.get("automountServiceAccountToken") if len(accounts) == 1 else None
-    off = own if own.value is False else theirs if own.value is None and theirs is not None and theirs.value is False else None
+    off = (
+        own
+        if own.value is False
+        else theirs
+        if own.value is None and theirs is not None and theirs.value is False
+        else None
+    )
     if off is not None and not projected:
         job = next(iter(asked.values()))[0]
         message = f"{process.subject} gets no token, and job `{job}` has to ask the API server for its targets"
@@ -155,9 +163,9 @@ def _binds(model: Model, binding: KubernetesObject, process: Process) -> bool:
         if subject.string("kind") == "Group" and subject.string("name").startswith("system:"):
             return True
         where = {subject.string("namespace")} - {""}
-        if subject.string("kind") == "ServiceAccount" and subject.string("name") == _account(process):
-            if not where or together(where, namespaces) or _moved(model, binding):
-                return True
+        same = subject.string("kind") == "ServiceAccount" and subject.string("name") == _account(process)
+        if same and (not where or together(where, namespaces) or _moved(model, binding)):
+            return True
     return False
 
 
@@ -176,17 +184,24 @@ def _suffices(grant: _Grant, group: str, resource: str, names: frozenset[str]) -
     for rule in grant.role.part.list("rules"):
         said = {part.text for part in rule.list("apiGroups")}
         resources = {part.text for part in rule.list("resources")}
-        if (said & groups or "*" in said) and (resource in resources or "*" in resources) and not rule.get("resourceNames"):
+        if (
+            (said & groups or "*" in said)
+            and (resource in resources or "*" in resources)
+            and not rule.get("resourceNames")
+        ):
             granted |= {part.text for part in rule.list("verbs")}
     return "*" in granted or granted.issuperset(_VERBS)
 
 
-def _remark(
-    process: Process, grants: list[_Grant], what: tuple[str, str], needed: tuple[str, str]
-) -> Remark:
+def _remark(process: Process, grants: list[_Grant], what: tuple[str, str], needed: tuple[str, str]) -> Remark:
     job, role = what
     group, resource = needed
-    near = [r for grant in grants for r in grant.role.part.list("rules") if resource in {p.text for p in r.list("resources")}]
+    near = [
+        r
+        for grant in grants
+        for r in grant.role.part.list("rules")
+        if resource in {p.text for p in r.list("resources")}
+    ]
     part = near[0].get("verbs") if near else grants[0].role.part.get("metadata", "name")
     shown = f"{resource}.{group}" if group else resource
     has = f"only {', '.join(p.text for p in near[0].list('verbs'))}" if near else "no verb"

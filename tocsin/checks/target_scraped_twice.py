@@ -71,5 +71,5 @@ def _sieve(model: Model, target: Target) -> Part | None:
     for other in model.targets:
         rule = other.dropped_by
         if other.job is target.job and rule is not None and rule.action == "drop" and id(other.object) in scraped:
-            return rule.part.get("regex") if rule.part.get("regex") else rule.part
+            return rule.part.get("regex") or rule.part
     return None

@@ -23,8 +23,7 @@ def threshold_always_met(alert: Rule, model: Model) -> Iterator[Remark]:
     (prometheus.io/docs/prometheus/latest/querying/operators: an alert is active for each series that its expression
     yields, whatever the value; the ranges are those of each function and metric.)
     """
-    tree = model.tree(alert)
-    proof = model.values.proofs(alert).always(tree) if tree is not None else None
+    proof = model.values.always(alert)
     if proof is not None:
         place, width = model.piece(alert.part.get("expr"), proof.span)
         yield Remark(place, f"{proof.argument}: {alert.name} always rings", width=width)

@@ -124,7 +124,11 @@ def _consequence(unit: Unit, measured: str, scale: float) -> str:
     factor = unit.scale / scale if same else 0.0
     if not factor:
         return ""
-    return f": what is shown is {factor:.4g} times too large" if factor > 1 else f": what is shown is {1 / factor:.4g} times too small"
+    return (
+        f": what is shown is {factor:.4g} times too large"
+        if factor > 1
+        else f": what is shown is {1 / factor:.4g} times too small"
+    )
 
 
 def _short(expression: str) -> str:

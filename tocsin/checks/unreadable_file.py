@@ -15,7 +15,7 @@ from tocsin.model import Model
     origin="promtool",
 )
 def unreadable_file(model: Model) -> Iterator[Remark]:
-    """The program that the file is for refuses it, so nothing of it is in force.
+    """Nothing of the file is in force, because the program that it is for refuses it.
 
     (YAML 1.2.2; RFC 8259. Prometheus, Alertmanager and Grafana each read the whole of a file, or nothing of it.)
     """

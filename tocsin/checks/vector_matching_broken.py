@@ -8,7 +8,7 @@ from tocsin.model import Model
 from tocsin.model.expressions import PlacedExpression, expressions
 from tocsin.promql import Aggregation, Binary, Call, Expr, VectorSelector, type_of, unwrapped, walk
 from tocsin.promql.label_values import Values
-from tocsin.promql.labels import Mismatch
+from tocsin.promql.labels import SELECTING, Mismatch
 
 _RULES = "groups:\n- name: a\n  rules:\n  - alert: Slow\n    expr: {}\n"
 
@@ -40,14 +40,50 @@ def vector_matching_broken(model: Model) -> Iterator[Remark]:
 def _broken(each: PlacedExpression, node: Binary) -> Iterator[Remark]:
     if type_of(node.left) != "vector" or type_of(node.right) != "vector" or node.fill_left or node.fill_right:
         return
-    place, width = each.piece(node.left.span if node.matching is None else node.matching.span)
     mismatch = each.reader.mismatch(node)
     if mismatch is not None:
+        place, width = each.piece(node.left.span if node.matching is None else node.matching.span)
         follows = "takes nothing away" if node.op == "unless" else "yields nothing"
         said = f"`{each.said(node)}` {follows}: {_why(each, node, mismatch)}"
         yield Remark(place, said, width=width, subject=each.subject, severity=each.severity)
-    elif node.matching is not None and node.matching.on:
+    elif node.matching is None:
+        yield from _grouped_otherwise(each, node)
+    elif node.matching.on:
         yield from _on_lost(each, node)
+
+
+def _grouped_otherwise(each: PlacedExpression, node: Binary) -> Iterator[Remark]:
+    """A label that the one side is grouped by, and that the other side has lost."""
+    left, right = each.reader.facts(node.left), each.reader.facts(node.right)
+    if left.nothing or right.nothing:
+        return
+    for side, facts, other in ((node.left, left, right), (node.right, right, left)):
+        grouped = _grouped_by(side)
+        names = [
+            name for name in grouped if other.surely_absent(name) and facts.may_have(name) and name not in _OPTIONAL
+        ]
+        if names and facts.closed:
+            lost = each.reader.lost_at(node.right if side is node.left else node.left, names[0])
+            how = f" in {lost.op}{_grouping(lost)}" if isinstance(lost, Aggregation) else ""
+            said = f"one side of `{each.said(node)}` is grouped by `{names[0]}`, which the other has lost{how}"
+            place, width = each.piece(node.left.span)
+            follows = "nothing is ever taken away" if node.op == "unless" else "they never match"
+            yield Remark(place, f"{said}: {follows}", width=width, subject=each.subject, severity=each.severity)
+            return
+
+
+_OPTIONAL = frozenset({"cluster", "tenant", "region", "environment", "env", "datacenter", "dc", "stage", "site"})
+"""Labels that many rules group by for systems that have them, and that other systems have not."""
+
+
+def _grouped_by(side: Expr) -> tuple[str, ...]:
+    """Return the labels that the result of a side is grouped by."""
+    inner = unwrapped(side)
+    while isinstance(inner, Binary) and type_of(inner.right) == "scalar":
+        inner = unwrapped(inner.left)
+    if isinstance(inner, Aggregation) and not inner.without and inner.op not in SELECTING:
+        return inner.grouping or ()
+    return ()
 
 
 def _why(each: PlacedExpression, node: Binary, mismatch: Mismatch) -> str:
@@ -82,16 +118,17 @@ def _on_lost(each: PlacedExpression, node: Binary) -> Iterator[Remark]:
     left, right = each.reader.facts(node.left), each.reader.facts(node.right)
     if left.nothing or right.nothing:
         return
-    place, width = each.piece(node.matching.span)
     for name in node.matching.labels:
         if left.surely_absent(name) and right.surely_absent(name):
             enough = all(facts.closed and facts.names <= {*node.matching.labels} for facts in (left, right))
             said = f"`on ({', '.join(node.matching.labels)})` names `{name}`, which neither side has"
+            place, width = each.piece(node.matching.span)
             yield Remark(place, said, width=width, subject=f"{each.subject}/{name}", severity=Severity.WARNING if enough
                          else each.severity, fix="Name labels that both sides still have.")  # fmt: skip
             continue
         meant = _misspelt(each, node, name)
         if meant:
+            place, width = each.piece(node.matching.span)
             said = (
                 f"`on ({', '.join(node.matching.labels)})` names `{name}`, which no series of this system has:"
                 f" the two sides match without it; did you mean `{meant}`?"

@@ -1,9 +1,10 @@
 """What exporters export: snapshots of their /metrics by version, and what they renamed when.
 
 Each file `NAME.txt` is one snapshot: a head of `# key: value` lines, then a line a metric: name, type, labels (with all
-their values, where the exporter documents them), and the versions that have it where not all have. `source: run` was made from running exporters by bench/exporter_snapshot.py;
-`source: documented` was read in what it names. A snapshot is never whole: collectors have flags, a series may be born
-late, and versions differ. So that a name is in none proves nothing alone.
+their values, where the exporter documents them), and the versions that have it where not all have. `source: run` was
+made from running exporters by bench/exporter_snapshot.py; `source: documented` was read in what it names. A snapshot is
+never whole: collectors have flags, a series may be born late, and versions differ. So that a name is in none proves
+nothing alone.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from tocsin.artefacts.provisioning import DataSource, Provider
 from tocsin.artefacts.rules import Group, Rule
 from tocsin.artefacts.runbooks import Runbook
 from tocsin.model import sorting
+from tocsin.model.alert_numbers import Windows
 from tocsin.model.belonging import Belonging
 from tocsin.model.cluster import Cluster
 from tocsin.model.dashboards import DashboardQuery, dashboards, read_queries
@@ -201,6 +202,11 @@ class Model:
     def links(self) -> Links:
         """Every link of rules, runbooks and dashboards, and what it leads to."""
         return Links(self)
+
+    @cached_property
+    def windows(self) -> Windows:
+        """How far back expressions look."""
+        return Windows(self)
 
     @cached_property
     def numbers(self) -> Numbers:

@@ -23,11 +23,17 @@ _PORT_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _KEY = re.compile(r"[-._A-Za-z0-9]+")
 _MOST_BYTES = 1024 * 1024
 """What a ConfigMap or a Secret may hold (pkg/apis/core/validation: MaxSecretSize)."""
+_TODO = re.compile(
+    r"(?-i:^[A-Z0-9_ -]+$)|your|change|replace|todo|example|placeholder|insert|xxx|\.\.\.", re.IGNORECASE
+)
+"""A value that somebody is to fill in."""
 _PATH_NAMES = frozenset({"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"})
 
 
 def refused(thing: KubernetesObject) -> Iterator[Refusal]:
     """Yield what is refused of an object of Kubernetes' own; what has placeholders is left alone."""
+    if thing.part.get("sops"):
+        return  # encrypted: what is in it now is not what is applied
     yield from _metadata(thing)
     rules = _RULES.get(thing.kind)
     if rules is not None:
@@ -322,7 +328,12 @@ def _secret(whole: Part) -> Iterator[Refusal]:
     yield from _config_map(whole)
     for key, value in whole.get("data").items():
         text = value.text
-        if not isinstance(value.value, str) or PLACEHOLDER.search(text) or len(text) > _MOST_BYTES:
+        if (
+            not isinstance(value.value, str)
+            or PLACEHOLDER.search(text)
+            or len(text) > _MOST_BYTES
+            or _TODO.search(text)
+        ):
             continue
         try:
             base64.b64decode("".join(text.split()), validate=True)

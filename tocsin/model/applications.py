@@ -35,6 +35,7 @@ class Applications:
 
     def __init__(self, model: Model) -> None:
         self._model = model
+        self._sources: dict[Built, Mapping[str, str]] = {}
         self._routes: dict[tuple[str, ...], Routes | None] = {}
 
     def of_image(self, image: str) -> Built | None:
@@ -59,19 +60,20 @@ class Applications:
                     found.setdefault(_bare(service.image), set()).add(built)
         return {image: next(iter(built)) for image, built in found.items() if len(built) == 1}
 
-    def sources(self, built: Built) -> tuple[str, ...]:
-        """Return the Python files of an image's application; none if they are too many to be read."""
-        files = tuple(sorted(python_below(self._model.folder.names, _copied(built))))
-        return files if len(files) <= _MOST_FILES else ()
+    def sources(self, built: Built) -> Mapping[str, str]:
+        """Return the Python files that an image holds, by name; none if there are too many."""
+        if built not in self._sources:
+            files = sorted(python_below(self._model.folder.names, _copied(built)))
+            few = files if len(files) <= _MOST_FILES else []
+            self._sources[built] = {name: self._model.folder.text(name) or "" for name in few}
+        return self._sources[built]
 
     def routes(self, built: Built) -> Routes | None:
         """Return the paths that an image's application serves; None if they cannot be known."""
-        files = tuple(sorted(python_below(self._model.folder.names, _copied(built))))
-        if not files or len(files) > _MOST_FILES:
-            return None
+        texts = self.sources(built)
+        files = tuple(texts)
         if files not in self._routes:
-            texts = {name: self._model.folder.text(name) or "" for name in files}
-            self._routes[files] = routes_of(texts)
+            self._routes[files] = routes_of(texts) if files else None
         return self._routes[files]
 
 

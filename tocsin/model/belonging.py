@@ -67,8 +67,9 @@ class Belonging:
     def guarded(self, budget: KubernetesObject) -> tuple[Workload, ...]:
         """Return the workloads whose pods a disruption budget counts; of several of one name, those nearest to it."""
         selector = budget.part.get("spec", "selector")
+        label = next(iter(selector.strings("matchLabels").items()), None)
         found = (
-            each for each in self._model.workloads
+            each for each in (self._model.workloads if label is None else self._by_label.get(label, ()))
             if each.runs_on and budget.near(each.object) and selects(selector, each.labels)
         )  # fmt: skip
         return _nearest_of_each(budget.file, found)
@@ -85,13 +86,23 @@ class Belonging:
         return tuple(each for each in autoscalers if workload in self.scaled(each))
 
     def patched(self, workload: Workload, holds: Callable[[Part], bool]) -> bool:
-        """Tell whether a patch of a workload has a container of which something holds."""
+        """Tell whether a patch of a workload may have a container of which something holds."""
+        if self._model.cluster.patched(workload.object):
+            return True  # by a kustomization, and perhaps in a way that only running it would tell
         return any(
             holds(container)
             for patch in self._model.patches
             if patch.kind == workload.kind and patch.name in (workload.object.name, "")
             for container in patch.part.list("spec", "template", "spec", "containers")
         )
+
+    @cached_property
+    def _by_label(self) -> Mapping[tuple[str, str], list[Workload]]:
+        found: dict[tuple[str, str], list[Workload]] = {}
+        for workload in self._model.workloads:
+            for label in workload.labels.items():
+                found.setdefault(label, []).append(workload)
+        return found
 
     @cached_property
     def _by_name(self) -> Mapping[tuple[str, str], list[Workload]]:

@@ -207,9 +207,7 @@ class _Reader:
             return
         start = found.start("inside") + len(expression) - len(expression.lstrip())
         read = self.read(expression.strip(), values)
-        yield DashboardQuery(
-            "variable", variable.subject, part, read, True, start, variable, text, label.strip()
-        )
+        yield DashboardQuery("variable", variable.subject, part, read, True, start, variable, text, label.strip())
 
     def asked(self, dashboard: Dashboard, source: SourceReference | None, written: str) -> bool | None:
         """Tell whether a Prometheus is asked: surely, perhaps (False), or not at all (None)."""

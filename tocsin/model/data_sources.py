@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from tocsin.artefacts.compose import ComposeService
 from tocsin.artefacts.provisioning import DataSource
 from tocsin.model.grafana import Grafana
 from tocsin.part import Part
@@ -66,7 +67,9 @@ def _of_compose(grafana: Grafana, host: str, port: int) -> str:
         return ""
     if host in _LOOPBACK:
         own = not service.network_mode and service.part.string("network_mode") == ""
-        return f"that is the container of {service.name} itself, where nothing else runs" if own and port != 3000 else ""  # noqa: PLR2004
+        return (
+            f"that is the container of {service.name} itself, where nothing else runs" if own and port != 3000 else ""
+        )
     if "." in host or service.network_mode or service.part.get("extra_hosts") or service.part.get("external_links"):
         return ""
     files = [file for file in grafana.model.compose_files if file.directory == compose.directory]
@@ -74,41 +77,41 @@ def _of_compose(grafana: Grafana, host: str, port: int) -> str:
     links = {part.text.rpartition(":")[2] for part in service.part.list("links")}
     names = {name for each in beside for name in each.names} | links
     if host in names:
-        target = next((each for each in beside if host in each.names), None)
-        process = _process(grafana.model, target.part if target else None)
-        listening = _listening(process) if process and not process.part.get("build") else 0
-        if listening and listening != port and not _listened(grafana.model, host, port):
-            return f"{host} listens on {listening} there"
-        return ""
+        called = [each for each in compose.services.values() if host in each.names]  # before those of other files
+        called = called or [each for each in beside if host in each.names and _says(each)]
+        listening = {_listening(_process(grafana.model, each)) for each in called}
+        ports = ", ".join(str(number) for number in sorted(listening))
+        return f"{host} listens on {ports} there" if ports and 0 not in listening and port not in listening else ""
     outside = any(part.get("external") for file in files for _, part in file.part.get("networks").items())
     meant = nearest(host, names, most=1) if _near(host, names) else []
-    if outside and not meant or not all(file.part.get("include").value is None for file in files):
+    if (outside and not meant) or not all(file.part.get("include").value is None for file in files):
         return ""
     return f"no service is called {host}" + (f"; did you mean {meant[0]}?" if meant else "")
 
 
 def _near(host: str, names: Collection[str]) -> bool:
-    return any(abs(len(host) - len(name)) <= 3 and host[:3] == name[:3] for name in nearest(host, names))  # noqa: PLR2004
+    return any(abs(len(host) - len(name)) <= 3 and host[:3] == name[:3] for name in nearest(host, names))
 
 
-def _process(model: Model, part: Part | None) -> Process | None:
-    if part is None:
-        return None
-    return next((p for p in model.processes if p.part.route == part.route and p.file == part.file), None)
+def _says(service: ComposeService) -> bool:
+    """Whether a service says what runs in it: one of an overriding file may not."""
+    return bool(service.part.get("image") or service.part.get("command") or service.part.get("build"))
 
 
-def _listening(process: Process) -> int:
+def _process(model: Model, service: ComposeService) -> Process | None:
+    same = (p for p in model.processes if p.part.route == service.part.route and p.file == service.part.file)
+    return next(same, None)
+
+
+def _listening(process: Process | None) -> int:
+    """Return the port on which a program listens; 0 if that is not known."""
+    if process is None or process.part.get("build"):
+        return 0
     said = process.flag("web.listen-address")
     if said is None:
         return DEFAULT_PORTS.get(process.program, 0)
     number = said.rpartition(":")[2]
-    return int(number) if number.isdecimal() and len(number) <= 5 else 0  # noqa: PLR2004
-
-
-def _listened(model: Model, host: str, port: int) -> bool:
-    """Whether another of the services that are called so listens on a port."""
-    same = [p for p in model.processes if p.subject == f"services/{host}"]
-    return any(_listening(process) in (0, port) for process in same)
+    return int(number) if number.isdecimal() and len(number) <= 5 else 0
 
 
 _CLUSTER = re.compile(r"(?P<name>[a-z0-9-]+)(?:\.(?P<namespace>[a-z0-9-]+)(?:\.svc(?:\.cluster\.local)?\.?)?)?")
@@ -132,4 +135,5 @@ def _of_cluster(grafana: Grafana, host: str, port: int) -> str:
     names = {service.name for service in near}
     if model.cluster.hidden("Service") or not namespaces or not names or not _near(match["name"], names):
         return ""
-    return f"no Service of {' or '.join(sorted(namespaces))} has that name; did you mean {nearest(match['name'], names, most=1)[0]}?"
+    meant = nearest(match["name"], names, most=1)[0]
+    return f"no Service of {' or '.join(sorted(namespaces))} has that name; did you mean {meant}?"

@@ -138,9 +138,7 @@ def _masked(written: str) -> str:
     return REFERENCE.sub(lambda match: "x" * len(match[0]), written)
 
 
-def _candidates(
-    written: str, places: Sequence[tuple[Span, str]], name: str, values: Sequence[str]
-) -> tuple[str, ...]:
+def _candidates(written: str, places: Sequence[tuple[Span, str]], name: str, values: Sequence[str]) -> tuple[str, ...]:
     """Return what a variable may stand for, likeliest first."""
     span, inside = places[0]
     before, after = written[max(0, span.start - 1) : span.start], written[span.end : span.end + 1]

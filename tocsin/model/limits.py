@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Literal
 
 from tocsin.model.quantities import quantity, size
@@ -119,7 +119,7 @@ def _converted(reference: Part, said: Claim, granted: Decimal | None, limit: Par
     if not granted or reference.string("resource") != f"limits.{said.resource}" or said.unit is None:
         return
     divisor = Decimal(1) if not divisor or divisor <= 0 else divisor
-    whole = -(-granted // divisor)
+    whole = (granted / divisor).to_integral_value(ROUND_CEILING)
     part = reference.get("divisor") if written else reference.get("resource")
     yield Declared(said, part, whole * said.unit, granted, limit, subject, rounded=divisor == said.unit)
 

@@ -1,4 +1,4 @@
-"""Where every metric that is used comes from: each selector of rules, dashboards, runbooks and tests, and who exports it.
+"""Where every metric comes from that rules, dashboards, runbooks and tests select, and which come from nowhere.
 
 That a name is nowhere proves something only where its origin would have told of it: a saved body of the job that is
 asked, the application whose names begin alike, or a name that differs from a known one by a slip of the hand. Of
@@ -15,7 +15,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
 from tocsin.artefacts.rules import Rule
-from tocsin.exporters import Renaming, owner, renamed
+from tocsin.exporters import Renaming, exported, owner, renamed
 from tocsin.model.metrics import Metric, SavedBody
 from tocsin.part import Part
 from tocsin.promql import Expr, Span, VectorSelector, selectors
@@ -34,19 +34,22 @@ SYNTHETIC = frozenset(
 """What Prometheus makes itself (prometheus.io/docs/concepts/jobs_instances, Automatically generated labels)."""
 _SUFFIXES = ("_total", "_seconds", "_bytes", "_count", "_sum", "_bucket", "_info", "_ratio", "_created")
 _PARTS = re.compile(r"_(?:total|count|sum|bucket|created|info)$")
-_SOURCES = (".go", ".java", ".kt", ".scala", ".js", ".mjs", ".cjs", ".ts", ".tsx", ".rb", ".rs", ".cs", ".c", ".cc") + (
-    ".cpp", ".php", ".ex", ".exs", ".lua", ".sh", ".swift", ".erl", ".clj")  # fmt: skip
+_SUFFIX_WORDS = "c cc clj cjs cpp cs erl ex exs go java js kt lua mjs php rb rs scala sh swift ts tsx"
+_SOURCES = tuple(f".{suffix}" for suffix in _SUFFIX_WORDS.split())
 """Suffixes of files that may name a metric which Python sources do not declare."""
-_COMMON = frozenset(
-    "api app application async auth backend batch broker build cache celery client collector container cpu cron custom "
-    "daemon data database db demo disk django error errors event events example exporter fastapi file files flask "
-    "frontend go grpc health http https in info instance internal job jobs jvm kafka kube latency log logs machine "
-    "memory message messages metric metrics model my mysql network nginx node number order orders page pages pg "
-    "process processed processing prometheus python queue rabbitmq rate redis request requests response responses rpc "
-    "service server session sessions slo sql system target task tasks test thread threads time total unit up user "
-    "users version web worker workers".split()
-)
+_COMMON_WORDS = """
+api app application async auth backend batch broker build cache celery client collector container cpu cron custom
+daemon data database db demo disk django error errors event events example exporter fastapi file files flask
+frontend go grpc health http https in info instance internal job jobs jvm kafka kube latency log logs machine memory
+message messages metric metrics model my mysql network nginx node number order orders page pages pg process
+processed processing prometheus python queue rabbitmq rate redis request requests response responses rpc service
+server session sessions slo sql system target task tasks test thread threads time total unit up user users version
+web worker workers
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
 """First words of names that many applications have; whoever uses one may mean another application."""
+_SHORTEST = 4
+"""Letters of a word in which one that is wrong is a slip, and not another word."""
 MOST_TEXT = 2_000_000
 """Characters of one source file that are searched for a name."""
 
@@ -64,6 +67,8 @@ class Use:
     """The whole expression that it is part of."""
     piece: Callable[[Span], tuple[Place, int]] = field(repr=False)
     rule: Rule | None = None
+    label: str = ""
+    """The label whose values a dashboard's variable asks for."""
 
     @property
     def at(self) -> tuple[Place, int]:
@@ -163,7 +168,14 @@ class Lineage:
             for selector in selectors(tree):
                 if selector.name and not query.varies(_name_span(selector)):
                     yield Use(
-                        selector.name, selector, query.origin, query.subject, query.part.file, tree, query.piece
+                        selector.name,
+                        selector,
+                        query.origin,
+                        query.subject,
+                        query.part.file,
+                        tree,
+                        query.piece,
+                        label=query.label,
                     )
 
     def _of_tests(self) -> Iterator[Use]:
@@ -181,9 +193,11 @@ class Lineage:
 
     def _judge(self, use: Use) -> Missing | None:
         name, metrics = use.name, self._model.metrics
-        if name in SYNTHETIC or ":" in name or metrics.named(name) or name in renamed():
+        if name in SYNTHETIC or ":" in name or self._declared(name) or self._renames:
             return None
-        if self._declared(name) or self._renames or metrics.application.may_have(name):
+        if metrics.named(name):
+            return self._of_other_job(use)
+        if name in renamed() or metrics.application.may_have(name):
             return None
         return self._unsaved(use) or self._undeclared(use) or self._slipped(use)
 
@@ -195,9 +209,43 @@ class Lineage:
     def _renames(self) -> bool:
         """Whether some metric is given another name when it is scraped; which, is not followed."""
         configs = [config.part for config in self._model.prometheus_configs]
-        monitors = [each.part for each in self._model.objects_of("ServiceMonitor", "PodMonitor", "Probe", "ScrapeConfig")]
+        kinds = ("ServiceMonitor", "PodMonitor", "Probe", "ScrapeConfig")
+        monitors = [each.part for each in self._model.objects_of(*kinds)]
         parts = (part for whole in (*configs, *monitors) for part in whole.walk())
         return any(part.key in ("target_label", "targetLabel") and part.text == "__name__" for part in parts)
+
+    def _of_other_job(self, use: Use) -> Missing | None:
+        """Tell of a metric that another job exports than the one that is asked, where both are known."""
+        told = self._model.metrics.own(use.name)
+        if not told or not use.job or use.job not in self._homes or use.name in exported():
+            return None  # what client libraries export of every process, no source declares
+        jobs = [frozenset({metric.by}) if metric.by else self._jobs_of(metric) for metric in told]
+        if not all(jobs) or any(use.job in each for each in jobs):
+            return None
+        others = sorted(set().union(*jobs))
+        said = f"job {use.job} does not export it, job {' and '.join(others)} does ({_teller(told[0])})"
+        return Missing(said, (), sure=True)
+
+    @cached_property
+    def _homes(self) -> frozenset[str]:
+        """Jobs of which it is known what they export: by a saved body, or by the folder of their source."""
+        metrics = self._model.metrics
+        bodies = {body.job for body in metrics.bodies}
+        if not metrics.application.whole:
+            return frozenset(bodies)
+        told = (metric for name in metrics.own_names for metric in metrics.own(name) if metric.origin == "application")
+        return frozenset(bodies.union(*(self._jobs_of(metric) for metric in told)))
+
+    def _jobs_of(self, metric: Metric) -> frozenset[str]:
+        return self._built & set(metric.place.file.split("/")[:-1])
+
+    @cached_property
+    def _built(self) -> frozenset[str]:
+        """Jobs whose name a folder has that is built by itself: what another folder declares is not in it."""
+        jobs = {job.name for stack in self._model.stacks for job in stack.jobs}
+        built = ("Dockerfile", "Containerfile", "pyproject.toml", "setup.py", "requirements.txt")
+        names = (name.split("/") for name in self._model.folder.names if name.endswith(built))
+        return frozenset(parts[-2] for parts in names if len(parts) > 1 and parts[-2] in jobs)
 
     def _unsaved(self, use: Use) -> Missing | None:
         """Tell of a metric that the saved body of the very job has not."""
@@ -216,9 +264,9 @@ class Lineage:
         if word in _COMMON or len(families) < 2 or not application.whole or self._said_elsewhere(use.name):
             return None
         kin = [each for each in families if _words(each)[:2] == _words(use.name)[:2]]
-        known = [name for name in self.used_names if name.startswith(f"{word}_") and name in self._model.metrics.own_names]
-        strange = [name for name in self.used_names if name.startswith(f"{word}_") and ":" not in name]
-        if not kin and len(known) < 0.7 * len(strange):
+        asked = [name for name in self.used_names if name.startswith(f"{word}_") and ":" not in name]
+        known = [name for name in asked if name in self._model.metrics.own_names]
+        if not kin and len(known) < 0.7 * len(asked):
             return None
         files = sorted({metric.place.file for each in families for metric in self._own_series(each)})
         where = ", ".join(files[:2]) + (" and others" if len(files) > 2 else "")
@@ -232,17 +280,19 @@ class Lineage:
         own = self._meant(use.name, metrics.own_names)
         if own:
             told = metrics.own(own[0])[0]
-            said = f"nobody exports it, and {_teller(told)} has {own[0]}"
+            said = f"nobody exports it; {_teller(told)} has {own[0]}"
             return Missing(said, own, sure=told.origin != "recorded" and self._of_job(told, use.job))
         snapshot = owner(use.name)
         meant = self._meant(use.name, snapshot.metrics if snapshot else {})
         if snapshot is None or not meant or self._said_elsewhere(use.name):
             return None
-        said = f"{snapshot.exporter} has {meant[0]}, and in none of {', '.join(snapshot.versions)} a metric of this name"
+        versions = ", ".join(snapshot.versions)
+        said = f"{snapshot.exporter} has {meant[0]}, and in none of the versions looked at ({versions}) this name"
         return Missing(said, meant, sure=False)
 
     def _meant(self, name: str, known: Mapping[str, object] | frozenset[str]) -> tuple[str, ...]:
-        return tuple(sorted((each for each in known if slip(name, each)), key=lambda each: abs(len(each) - len(name))))[:3]
+        near = (each for each in known if slip(name, each))
+        return tuple(sorted(near, key=lambda each: (abs(len(each) - len(name)), each)))[:3]
 
     @cached_property
     def _families(self) -> Mapping[str, frozenset[str]]:
@@ -266,7 +316,8 @@ class Lineage:
         word, _, rest = base.partition("_")
         whole = re.compile(rf"[\"'`]{re.escape(base)}(?:_total)?[\"'`]")
         texts = self._model.metrics.application.texts.values()
-        if any(base in text and whole.search(text) for text in texts):
+        made = base in self._families.get(word, ())
+        if not made and any(base in text and whole.search(text) for text in texts):
             return True
         spelt = "|".join(map(re.escape, (base, base.replace("_", "."), rest, word)))
         said = re.compile(rf"[\"'`](?:{spelt})(?:[._]total)?[\"'`]")
@@ -290,7 +341,7 @@ class Lineage:
 def slip(name: str, known: str) -> bool:
     """Tell whether a name is a known one with a slip of the hand: a few letters at one place, or one ending.
 
-    Names that differ in digits only are two (`node_load1`, `node_load5`), and so are short ones.
+    Names that differ in digits only are two (`node_load1`, `node_load5`), and so are those that differ in a short word.
     """
     if name == known or min(len(name), len(known)) < 6:
         return False
@@ -304,7 +355,8 @@ def slip(name: str, known: str) -> bool:
     a, b = name[begin:], known[begin:]
     end = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(reversed(a), reversed(b), strict=False))))
     a, b = a[: len(a) - end], b[: len(b) - end]
-    if any(letter.isdigit() for letter in a + b):
+    word = longer[longer.rfind("_", 0, begin) + 1 :].partition("_")[0]
+    if any(letter.isdigit() for letter in a + b) or len(word) < _SHORTEST:
         return False
     return (len(a) <= 1 and len(b) <= 1) or (len(a) == len(b) == 2 and a == b[::-1])
 

@@ -1,4 +1,4 @@
-"""Where the links of rules, runbooks and dashboards lead: to pages and sections, to dashboards and panels of the folder.
+"""Where the links of rules, runbooks and dashboards lead: to pages and sections, dashboards and panels of the folder.
 
 A folder seldom holds everything that is linked to. That an address leads nowhere is said only if others of the same
 place are found in the folder, so that this is evidently where it would be.
@@ -28,7 +28,8 @@ Origin = Literal["rule", "runbook", "dashboard"]
 
 _ADDRESS = re.compile(r"https?://[^\s\"'<>`|\\]{1,2000}")
 _DASHBOARD = re.compile(
-    r"(?P<base>(?:https?://[^\s\"'<>()?#]{1,300}?|(?<![\w/.}])(?:\.\.?)?)(?=/d/|/d-solo/))/d(?:-solo)?/(?P<uid>[A-Za-z0-9_-]{1,40})"
+    r"(?P<base>(?:https?://[^\s\"'<>()?#]{1,300}?|(?<![\w/.}])(?:\.\.?)?)(?=/d/|/d-solo/))"
+    r"/d(?:-solo)?/(?P<uid>[A-Za-z0-9_-]{1,40})"
     r"(?:/[^\s?#\"'<>()]{0,300})?(?:\?(?P<query>[^\s#\"'<>()]{0,2000}))?"
 )
 _PANEL = re.compile(r"(?:panel-)?(\d{1,12})")
@@ -220,7 +221,7 @@ class Links:
             if "://" not in address or "{{" in link.target or "$" in address or self._leads_to_dashboard(link.target):
                 continue
             folder, _, last = address.rpartition("/")
-            if last and folder.count("/") >= 2:  # noqa: PLR2004 the two of `https://`
+            if last and folder.count("/") >= 2:
                 there, missing = found.setdefault(folder, ({}, {}))
                 (there if self.pages(address) else missing).setdefault(address, []).append(link)
         return found
@@ -232,12 +233,12 @@ class Links:
     def lost(self) -> Iterator[tuple[Link, str, list[str]]]:
         """Yield each link to a page that does not exist: the address, and those of its neighbours that do."""
         for there, missing in self.outer.values():
-            if len(there) >= 2 and len(there) >= 2 * len(missing):  # noqa: PLR2004 one may agree by chance
+            if len(there) >= 2 and len(there) >= 2 * len(missing):
                 for address, lost in missing.items():
                     for link in lost:
                         yield link, address, list(there)
         for there, missing in self._inner.values():
-            if len(there) >= 2 and len(there) >= 2 * len(missing):  # noqa: PLR2004
+            if len(there) >= 2 and len(there) >= 2 * len(missing):
                 for path, lost in missing.items():
                     for link in lost:
                         yield link, path, list(there)
@@ -307,7 +308,8 @@ class Links:
                 pages, sure = [page for page, _ in found], any(steps > 1 for _, steps in found)
             elif link.page is not None and link.page.file in runbooks:
                 path = self.inner_path(link) if address else link.page.file
-                pages, sure = [self._by_file[path]] if path in self._by_file else [], True
+                own = self._by_file.get(path or "")
+                pages, sure = [own] if own is not None else [], True
             else:
                 continue
             if pages:

@@ -21,7 +21,8 @@ _BINDING = re.compile(
 )
 _HOST_FLAGS = frozenset({"host", "bind-host", "hostname", "listen-host", "address", "http-host"})
 _PORT_FLAGS = frozenset({"port", "p", "http-port", "listen-port"})
-_SHELLS = frozenset({"sh", "bash", "ash", "dash"})
+_LONGEST = 10_000
+"""Characters of a script that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,9 @@ def _words(arguments: Iterable[Part]) -> Iterator[_Word]:
             yield _Word(text, part)
         else:
             try:
-                pieces = shlex.split(text)
+                pieces = shlex.split(text[:_LONGEST])
             except ValueError:
-                pieces = text.split()
+                pieces = text[:_LONGEST].split()
             yield from (_Word(piece, part) for piece in pieces)
         before = text
 

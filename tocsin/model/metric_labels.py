@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 OF_EVERY_TARGET = frozenset({"job", "instance", "__name__"})
 OF_OPERATOR = frozenset({"namespace", "service", "pod", "container", "endpoint", "node", "prometheus"})
 """What the Prometheus operator adds to the targets of its monitors (prometheus-operator, pkg/prometheus/promcfg.go)."""
-_USUAL = frozenset(
-    "app application availability_zone az chart cloud cluster cluster_id cluster_name component container container_name "
-    "customer datacenter dc domain endpoint env environment group heritage host hostname installation ip kind "
-    "kubernetes_io_hostname location machine monitor name namespace node node_name nodename ns organization organisation "
-    "owner pid pod pod_name pod_template_hash prefix product project prometheus prometheus_replica provider receive "
-    "region release replica role server service service_name shard site source squad stack stage system target task "
-    "team tenant tenant_id tier type version workload zone".split()
-)
+_USUAL_WORDS = """
+app application availability_zone az chart cloud cluster cluster_id cluster_name component container container_name
+customer datacenter dc domain endpoint env environment group heritage host hostname installation ip kind
+kubernetes_io_hostname location machine monitor name namespace node node_name nodename ns organization organisation
+owner pid pod pod_name pod_template_hash prefix product project prometheus prometheus_replica provider receive
+region release replica role server service service_name shard site source squad stack stage system target task team
+tenant tenant_id tier type version workload zone
+"""
+_USUAL = frozenset(_USUAL_WORDS.split())
 """Labels that a target may be given anywhere; where no file tells which it has, nothing is made of them."""
 _FREE = ("exported_", "label_", "annotation_", "__", "kubernetes_", "app_", "k8s_", "meta_", "tmp_")
 _MESSAGES = ("http_sd_configs", "file_sd_configs")
@@ -108,9 +109,8 @@ class MetricLabels:
         for monitor in monitors:
             found |= OF_OPERATOR
             for part in monitor.part.get("spec").walk():
-                if part.key == "targetLabel" and part.text:
-                    found.add(part.text)
-                elif part.route[-2:-1] in (("targetLabels",), ("podTargetLabels",)):
+                listed = part.route[-2:-1] in (("targetLabels",), ("podTargetLabels",))
+                if (listed or part.key == "targetLabel") and part.text:
                     found.add(part.text)
         return frozenset(found), sure
 
@@ -121,9 +121,7 @@ def _labels_of_job(job: ScrapeJob, found: set[str]) -> bool:
     for step in (*job.relabelling, *job.metric_relabelling):
         action = step.string("action").lower() or "replace"
         target = step.string("target_label")
-        if action == "labelmap":
-            sure = False
-        elif "$" in target:
+        if action == "labelmap" or "$" in target:
             sure = False
         elif target:
             found.add(target)
@@ -143,5 +141,3 @@ def cannot_match(op: str, value: str, known: frozenset[str]) -> tuple[str, ...]:
     if listed is not None:
         return tuple(sorted(each for each in listed if each and each not in known))
     return (value,) if all(matches(value, each) is False for each in (*known, "")) else ()
-
-

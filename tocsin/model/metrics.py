@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
+
+from prometheus_client.utils import floatToGoString
 
 from tocsin.artefacts.application import Application, Instrument
 from tocsin.artefacts.exposition import Exposition, Series, is_exposition, read_exposition
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 MetricType = Literal["counter", "gauge", "histogram", "summary", "untyped"]
 Origin = Literal["saved", "application", "recorded", "exporter"]
 """A saved body of /metrics, the application's source, a recording rule, the shipped snapshot of an exporter."""
+MOST_SOURCES = 5_000
+"""Of a folder with more Python files none is read: it holds more than one system, and to read them would take long."""
 _TYPES: Mapping[str, MetricType] = {
     "counter": "counter",
     "gauge": "gauge",
@@ -33,7 +37,7 @@ _TYPES: Mapping[str, MetricType] = {
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric as one origin tells of it. The name is the series' own: `x_bucket`, `x_sum` and `x_count` are three."""
+    """One metric as one origin tells of it. The name is the series' own: `x_bucket` and `x_count` are two."""
 
     name: str
     type: MetricType
@@ -81,7 +85,7 @@ class Metrics:
         return (*self._known.get(name, ()), *(_of_exporter(metric) for metric in exported().get(name, ())))
 
     def own(self, name: str) -> tuple[Metric, ...]:
-        """Return what the system's own files tell of a metric: no snapshot of an exporter."""
+        """Return what the system's own files tell of a metric, no snapshot that is shipped with Tocsin."""
         return self._known.get(name, ())
 
     def names(self) -> frozenset[str]:
@@ -96,7 +100,7 @@ class Metrics:
     @cached_property
     def _known(self) -> Mapping[str, tuple[Metric, ...]]:
         found: dict[str, list[Metric]] = {}
-        for origin in (self._saved(), self._declared(), self._recorded()):
+        for origin in (self._saved(), self._declared(), self._recorded(), self._of_exporters()):
             for metric in origin:
                 found.setdefault(metric.name, []).append(metric)
         return {name: tuple(metrics) for name, metrics in found.items()}
@@ -105,7 +109,8 @@ class Metrics:
     def application(self) -> Application:
         """What the folder's Python sources declare."""
         folder = self._model.folder
-        texts = ((name, folder.text(name)) for name in folder.names if name.endswith(".py"))
+        names = [name for name in folder.names if name.endswith(".py")]
+        texts = ((name, folder.text(name)) for name in (names if len(names) <= MOST_SOURCES else ()))
         return Application({name: text for name, text in texts if text})
 
     @cached_property
@@ -122,6 +127,12 @@ class Metrics:
         for body in self.bodies:
             for series in body.exposition.series.values():
                 yield _saved_metric(series, body)
+
+    def _of_exporters(self) -> Iterator[Metric]:
+        """Yield what the folders of saved bodies of exporters tell that system.yaml names."""
+        for body in _exporter_bodies(self._model):
+            for series in body.exposition.series.values():
+                yield replace(_saved_metric(series, body), origin="exporter", complete=False)
 
     def _recorded(self) -> Iterator[Metric]:
         for rule in self._model.recording_rules:
@@ -166,15 +177,8 @@ def _saved_metric(series: Series, body: SavedBody) -> Metric:
 
 
 def client_bound(bound: float) -> str:
-    """Return a bucket's bound as prometheus_client writes it (utils.py, floatToGoString)."""
-    if bound == float("inf"):
-        return "+Inf"
-    text = repr(float(bound))
-    dot = text.find(".")
-    if bound > 0 and dot > 6:
-        mantissa = f"{text[0]}.{text[1:dot]}{text[dot + 1 :]}".rstrip("0.")
-        return f"{mantissa}e+0{dot - 1}"
-    return text
+    """Return a bucket's bound as prometheus_client writes it."""
+    return str(floatToGoString(bound))  # type: ignore[no-untyped-call]
 
 
 def _of_exporter(metric: Exported) -> Metric:
@@ -202,10 +206,24 @@ def _bodies(model: Model) -> Iterator[SavedBody]:
     says = Kind.METRICS in model.declaration.artefacts
     for name in model.folder.names:
         suffix = name.lower().rpartition(".")[2]
+        if name.startswith(_exporter_folders(model)):
+            continue  # of an exporter, whatever job scrapes it
         if name in declared or (not says and suffix in ("prom", "metrics", "txt", "om")):
             text = model.text(name)
             if text and (name in declared or is_exposition(text)) and not name.endswith((".yaml", ".yml")):
                 yield _body(model, name, text)
+
+
+def _exporter_bodies(model: Model) -> Iterator[SavedBody]:
+    for name in model.folder.names:
+        if name.startswith(_exporter_folders(model)) and not name.endswith((".yaml", ".yml", ".md")):
+            text = model.text(name)
+            if text:
+                yield _body(model, name, text)
+
+
+def _exporter_folders(model: Model) -> tuple[str, ...]:
+    return tuple(f"{each.strip('/').removeprefix('./')}/" for each in model.declaration.static.exporters)
 
 
 def _body(model: Model, name: str, text: str) -> SavedBody:

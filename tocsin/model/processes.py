@@ -177,7 +177,7 @@ def processes(model: Model) -> tuple[Process, ...]:
 
 def program_of(image: str) -> str | None:
     """Return the program that an image is known to hold."""
-    name = image.split("@")[0].rpartition("/")[2].split(":")[0].lower()
+    name = image.split("@", maxsplit=1)[0].rpartition("/")[2].split(":")[0].lower()
     return next((program for program, names in PROGRAMS.items() if name in names), None)
 
 
@@ -311,7 +311,7 @@ def _expanded(model: Model, source: str, target: str, named: Part | None) -> dic
     inside = [name for name in model.folder.names if name.startswith(prefix)] if prefix else []
     if len(inside) > _MOST_FILES:
         return {}
-    return {posixpath.normpath(f"{target}/{name[len(prefix):]}"): Content(name, None, named) for name in inside}
+    return {posixpath.normpath(f"{target}/{name[len(prefix) :]}"): Content(name, None, named) for name in inside}
 
 
 # Kubernetes
@@ -326,7 +326,7 @@ def _orchestrated(model: Model) -> Iterator[Process]:
             program = program_of(container.part.string("image")) or _program_of_arguments(arguments)
             if program is None or container.init:
                 continue
-            files, opaque = _mounted(model, container.part, volumes, maps, workload.object.namespace)
+            files, opaque = _mounted(container.part, volumes, maps, workload.object.namespace)
             subject = f"{workload.subject}/{container.part.string('name')}"
             yield Process(program, container.part, subject, arguments, files, opaque, workload.object, workload.pod)
 
@@ -382,7 +382,6 @@ def _generated(model: Model, generator: Part) -> dict[str, Content]:
 
 
 def _mounted(
-    model: Model,
     container: Part,
     volumes: Mapping[str, Part],
     maps: Mapping[tuple[bool, str], list[_Map]],
@@ -408,9 +407,7 @@ def _mounted(
     return found, tuple(opaque)
 
 
-def _held(
-    volume: Part, maps: Mapping[tuple[bool, str], list[_Map]], namespace: str
-) -> dict[str, Content] | None:
+def _held(volume: Part, maps: Mapping[tuple[bool, str], list[_Map]], namespace: str) -> dict[str, Content] | None:
     """Return what a volume holds, by path; None if that is not known."""
     if volume.get("projected"):
         found: dict[str, Content] = {}
@@ -425,7 +422,9 @@ def _held(
         if not reference:
             continue
         name = reference.string(naming) or reference.string("name")
-        known = [m for m in maps.get((secret, name), []) if not (m.namespace and namespace and m.namespace != namespace)]
+        known = [
+            m for m in maps.get((secret, name), []) if not (m.namespace and namespace and m.namespace != namespace)
+        ]
         entries: dict[str, Content] | None = None
         if known:
             entries = {}

@@ -39,10 +39,10 @@ _TLS: Kind = {
     "key_file": "string", "ca_ref": "string", "cert_ref": "string", "key_ref": "string", "server_name": "string",
     "insecure_skip_verify": "bool", "min_version": "tls_version", "max_version": "tls_version",
 }  # fmt: skip
-_PROXY: dict[str, Kind] = {
+_PROXY: dict[str, Any] = {
     "proxy_url": "url", "no_proxy": "string", "proxy_from_environment": "bool", "proxy_connect_header": "any",
 }  # fmt: skip
-_HTTP: dict[str, Kind] = {
+_HTTP: dict[str, Any] = {
     "basic_auth": {
         "username": "string", "username_file": "string", "username_ref": "string",
         "password": "string", "password_file": "string", "password_ref": "string",
@@ -64,7 +64,7 @@ _RELABEL: Kind = {
     "source_labels": ["string"], "separator": "string", "target_label": "string", "regex": "regex", "modulus": "uint",
     "replacement": "string", "action": "action",
 }  # fmt: skip
-_LIMITS: dict[str, Kind] = {
+_LIMITS: dict[str, Any] = {
     "body_size_limit": "bytes", "sample_limit": "uint", "target_limit": "uint", "label_limit": "uint",
     "label_name_length_limit": "uint", "label_value_length_limit": "uint", "keep_dropped_targets": "uint",
     "scrape_protocols": ["protocol"], "scrape_failure_log_file": "string", "scrape_native_histograms": "bool",
@@ -78,7 +78,7 @@ _KUBERNETES: Kind = {
     "selectors": [{"role": "role", "label": "string", "field": "string"}],
     "attach_metadata": {"node": "bool", "namespace": "bool"}, **_HTTP,
 }  # fmt: skip
-_DISCOVERIES: dict[str, Kind] = {
+_DISCOVERIES: dict[str, Any] = {
     "static_configs": [{"targets": ["string"], "labels": "strings"}],
     "file_sd_configs": [{"files": ["target_file"], "refresh_interval": "duration"}],
     "kubernetes_sd_configs": [_KUBERNETES],
@@ -370,7 +370,7 @@ def _path(part: Part) -> str:
 def _file(part: Part) -> str:
     if _TARGET_FILE.fullmatch(part.text):
         return ""
-    return f"`{part.text}` is no file of targets: its name ends in .json, .yml or .yaml, and a star stands in its last part"
+    return f"`{part.text}` is no file of targets: it ends in .json, .yml or .yaml, with a star in its last part alone"
 
 
 def _size(part: Part) -> str:
@@ -395,7 +395,9 @@ def _whole(part: Part) -> Iterator[Refusal]:
             yield from _job(job, top)
             name = job.get("job_name")
             if name.text in names:
-                yield Refusal(name, f"two jobs are called `{name.text}`; the first is in line {names[name.text].place.line}")
+                yield Refusal(
+                    name, f"two jobs are called `{name.text}`; the first is in line {names[name.text].place.line}"
+                )
             elif name.text:
                 names[name.text] = name
     alerting = part.get("alerting")
@@ -440,7 +442,8 @@ def _timing(part: Part, top: Part, default: float) -> Iterator[Refusal]:
     if timeout is not None and timeout > interval and not unread:
         said = part.string("scrape_interval") or top.string("scrape_interval") or "1m by default"
         yield Refusal(
-            part.get("scrape_timeout"), f"`scrape_timeout` {part.string('scrape_timeout')} is longer than the interval of {said}"
+            part.get("scrape_timeout"),
+            f"`scrape_timeout` {part.string('scrape_timeout')} is longer than the interval of {said}",
         )
 
 
@@ -517,14 +520,21 @@ def _client(part: Part) -> Iterator[Refusal]:
         ("basic_auth", (("username", "username_file", "username_ref"), ("password", "password_file", "password_ref"))),
         ("authorization", (("credentials", "credentials_file", "credentials_ref"),)),
         ("oauth2", (("client_secret", "client_secret_file", "client_secret_ref"),)),
-        ("tls_config", (("ca", "ca_file", "ca_ref"), ("cert", "cert_file", "cert_ref"), ("key", "key_file", "key_ref"))),
+        (
+            "tls_config",
+            (("ca", "ca_file", "ca_ref"), ("cert", "cert_file", "cert_ref"), ("key", "key_file", "key_ref")),
+        ),
     ):
         for group in groups:
             given = [key for key in group if part.string(section, key)]
             if len(given) > 1:
-                yield Refusal(part.get(section, given[1]), f"`{given[0]}` and `{given[1]}` exclude each other", key=True)
+                yield Refusal(
+                    part.get(section, given[1]), f"`{given[0]}` and `{given[1]}` exclude each other", key=True
+                )
     if part.string("authorization", "type").strip().lower() == "basic":
-        yield Refusal(part.get("authorization", "type"), "`authorization` cannot be of the type basic: that is `basic_auth`")
+        yield Refusal(
+            part.get("authorization", "type"), "`authorization` cannot be of the type basic: that is `basic_auth`"
+        )
     oauth = part.get("oauth2")
     for key in ("client_id", "token_url"):
         if isinstance(oauth.value, dict) and not oauth.string(key):
@@ -552,28 +562,31 @@ def _proxied(part: Part) -> Iterator[Refusal]:
 
 def _discovered(part: Part) -> Iterator[Refusal]:
     """Yield what is wrong with the ways in which targets are found."""
-    if not part.list("relabel_configs"):
-        for group in part.list("static_configs"):
-            for target in group.list("targets"):
-                if "/" in target.text and not _UNTOLD.search(target.text):
-                    yield Refusal(target, f"`{target.text}` is no address: a target is a host and a port, without scheme and path")
+    groups = part.list("static_configs") if not part.list("relabel_configs") else ()
+    for target in (target for group in groups for target in group.list("targets")):
+        if "/" in target.text and not _UNTOLD.search(target.text):
+            message = f"`{target.text}` is no address: a target is a host and a port, without scheme and path"
+            yield Refusal(target, message)
     for each in part.list("kubernetes_sd_configs"):
         yield from _kubernetes(each)
-    for each in part.list("file_sd_configs"):
-        if isinstance(each.value, dict) and not each.list("files"):
+    for each in (each for each in part.list("file_sd_configs") if isinstance(each.value, dict)):
+        if not each.list("files"):
             yield Refusal(each, "an item of `file_sd_configs` needs `files`")
     for each in part.list("dns_sd_configs"):
-        if not isinstance(each.value, dict):
-            continue
-        if not each.list("names"):
-            yield Refusal(each, "an item of `dns_sd_configs` needs `names`")
-        if (each.string("type") or "SRV").upper() not in ("SRV",) and not each.get("port").value:
-            yield Refusal(each, f"records of the type {each.string('type')} hold no port: an item of `dns_sd_configs` needs one")
-    for each in part.list("http_sd_configs"):
         if isinstance(each.value, dict):
-            url = each.string("url")
-            if not _UNTOLD.search(url) and (not re.match(r"https?://[^/]", url)):
-                yield Refusal(each.get("url"), "an item of `http_sd_configs` needs a `url` that begins with http:// or https://")
+            yield from _by_name(each)
+    for each in part.list("http_sd_configs"):
+        if isinstance(each.value, dict) and not re.match(r"https?://[^/]|.*(?:\$|\{\{)", each.string("url")):
+            message = "an item of `http_sd_configs` needs a `url` that begins with http:// or https://"
+            yield Refusal(each.get("url"), message)
+
+
+def _by_name(part: Part) -> Iterator[Refusal]:
+    if not part.list("names"):
+        yield Refusal(part, "an item of `dns_sd_configs` needs `names`")
+    kind = part.string("type") or "SRV"
+    if kind.upper() != "SRV" and not part.get("port").value:
+        yield Refusal(part, f"records of the type {kind} hold no port: an item of `dns_sd_configs` needs a `port`")
 
 
 def _kubernetes(part: Part) -> Iterator[Refusal]:

@@ -23,7 +23,7 @@ def provisioning_files(model: Model) -> Iterator[Part]:
     for each in model.objects_of("ConfigMap", "Secret"):
         encoded = each.kind == "Secret"
         for section, is_encoded in (("data", encoded), ("stringData", False)):
-            for _, value in each.part.get(section).items():
+            for _key, value in each.part.get(section).items():  # noqa: PERF102 a part has no values()
                 if is_encoded or any(key in value.text for key in _KEYS):
                     read = embedded(value, model.text(value.file), encoded=is_encoded)
                     yield from (Part.whole(d) for d in read.documents if is_provisioning(d.value))

@@ -42,6 +42,7 @@ def shown(amount: Decimal, *, memory: bool) -> str:
     if not memory:
         return f"{amount.normalize():f} {'core' if amount == 1 else 'cores'}"
     for suffix in ("Ti", "Gi", "Mi", "Ki"):
-        if amount >= _SUFFIXES[suffix] and amount % (_SUFFIXES[suffix] / 4) == 0:
-            return f"{(amount / _SUFFIXES[suffix]).normalize():f} {suffix}B"
+        quarters = 4 * amount / _SUFFIXES[suffix]
+        if amount >= _SUFFIXES[suffix] and quarters == quarters.to_integral_value():
+            return f"{(quarters / 4).normalize():f} {suffix}B"
     return f"{amount.normalize():f} bytes"

@@ -207,7 +207,7 @@ class RoutedAlerts:
         """What is known of it where no sibling took it for good; None if one surely did."""
         stays: LabelFacts | None = facts
         taker: RoutePart | None = None
-        unsure = False
+        unsure = visited = False
         for child in route.children if depth < _DEEPEST else ():
             asked = tuple(each.matcher for each in child.matchers)
             if left is None:
@@ -220,14 +220,14 @@ class RoutedAlerts:
                     self._way(child).taken_before.append((rule, taker))
                 continue
             self._walk(child, rule, narrowed(left, asked), sure=sure and met is True and not unsure, depth=depth + 1)
-            unsure = unsure or (met is None and not child.goes_on)
+            visited, unsure = True, unsure or (met is None and not child.goes_on)
             stays = None if met or stays is None else excluded(stays, asked)
             if not child.goes_on:
                 taker = child
                 left = None if met else excluded(left, asked)
                 left = None if left is not None and left.nothing else left
         if stays is not None and not stays.nothing:
-            self._way(route).stays.append(Taken(rule, stays, sure and stays is facts))
+            self._way(route).stays.append(Taken(rule, stays, sure and not visited))
 
 
 _DEEPEST = 60
@@ -302,6 +302,17 @@ class AlertRouting:
             self._given[id(stack)] = None if found is None or not stack.fragments_known else frozenset(found)
         return self._given[id(stack)]
 
+    def _is_meant(self, config: AlertmanagerConfig) -> bool:
+        """Whether a configuration is the only one, or the one that the operator's only Alertmanager object loads."""
+        if len(self._model.alertmanager_configs) == 1:
+            return True
+        objects = self._model.objects_of("Alertmanager")
+        if len(objects) != 1:
+            return False
+        loaded = objects[0].part.string("spec", "configSecret") or f"alertmanager-{objects[0].name}"
+        secrets = [secret for secret in self._model.objects_of("Secret") if secret.name == loaded]
+        return len(secrets) == 1 and secrets[0].part.file == config.file
+
     def _read(self, config: AlertmanagerConfig) -> RoutedAlerts | None:
         labels = self._model.rule_labels
         telling = [
@@ -318,7 +329,7 @@ class AlertRouting:
             ]
             whole = all(stack.rules_known for stack in telling) and len(self._model.alertmanager_configs) == 1
             return RoutedAlerts(config, tuple(sent), whole=whole)
-        if self._model.stacks or len(self._model.alertmanager_configs) != 1 or not self._model.alerts:
+        if self._model.stacks or not self._model.alerts or not self._is_meant(config):
             return None
         alone = [Sent(rule, labels.of_alert(rule), None) for rule in self._model.alerts]
         return RoutedAlerts(config, tuple(alone), whole=False)
@@ -335,9 +346,7 @@ def _given(job: Part, found: set[str]) -> set[str] | None:
             found.add(part.text)
         elif part.key == "labels":
             found |= {key for key, _ in part.items()}
-        elif part.key.endswith("_sd_configs") and part.key not in _NAMED_SD:
-            return None
-        elif part.key == "action" and part.text == "labelmap":
+        elif (part.key.endswith("_sd_configs") and part.key not in _NAMED_SD) or part.text == "labelmap":
             return None
     return None if any("$" in name for name in found) else found
 

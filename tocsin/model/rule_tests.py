@@ -22,7 +22,6 @@ from tocsin.promql import (
     VectorSelector,
     longest_window,
     parse,
-    recording_delay,
     selectors,
     walk,
 )
@@ -232,15 +231,25 @@ class TestFile:
     def silent_after(self, test: RuleTest, rule: Rule) -> float | None:
         """Return the second after which a rule can yield nothing, because all data have ended; None if not known."""
         tree = self._model.tree(rule)
-        if tree is None or any(_from_nothing(each) for each in (tree, *self._recorded.values())):
+        if tree is None or any(_from_nothing(each) for each in (tree, *self._recorded_for(tree))):
             return None
         last = [series.last for series in test.series]
         if not last or None in last:
             return None
         end = max(0, *(each or 0 for each in last)) * test.interval
-        reach = longest_window(tree) + recording_delay(tree, self._recorded, test.evaluation)
-        deep = 1 + sum(1 for each in selectors(tree) if each.name in self._recorded) * 3
-        return end + reach + deep * LOOKBACK + rule.keep_firing_seconds
+        recorded = sum(longest_window(each) + LOOKBACK + test.evaluation for each in self._recorded_for(tree))
+        return end + longest_window(tree) + LOOKBACK + recorded + rule.keep_firing_seconds
+
+    def _recorded_for(self, tree: Expr) -> Iterator[Expr]:
+        """Yield the expressions of the recording rules that an expression reads, those under them too."""
+        waiting, followed = [tree], set[str]()
+        while waiting:
+            for selector in selectors(waiting.pop()):
+                name = selector.name
+                if name is not None and name in self._recorded and name not in followed:
+                    followed.add(name)
+                    waiting.append(self._recorded[name])
+                    yield self._recorded[name]
 
 
 def rule_tests(model: Model) -> Iterator[TestFile]:

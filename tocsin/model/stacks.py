@@ -172,9 +172,7 @@ def _fragments(
                 yield each
 
 
-def _alertmanager(
-    model: Model, config: PrometheusConfig, running: Iterable[Process]
-) -> AlertmanagerConfig | None:
+def _alertmanager(model: Model, config: PrometheusConfig, running: Iterable[Process]) -> AlertmanagerConfig | None:
     """Return the Alertmanager that a Prometheus tells: one that is started beside it, else the only one there is."""
     if not any(discoveries(part) for part in config.alertmanagers):
         return model.alertmanager_configs[0] if len(model.alertmanager_configs) == 1 and not running else None

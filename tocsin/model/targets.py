@@ -122,7 +122,7 @@ def targets(model: Model) -> tuple[Target, ...]:
         for job in stack.jobs:
             for discovery in job.discoveries:
                 rules = steps(job.relabelling)
-                for one in _discovered(model, stack, job, discovery):
+                for one in _discovered(model, stack, discovery):
                     found.append(_target(stack, job, discovery, rules, one))
                     if len(found) >= _MOST_TARGETS:
                         return tuple(found)
@@ -180,7 +180,7 @@ def _target(stack: Stack, job: ScrapeJob, discovery: Discovery, rules: tuple[Ste
     return Target(job, stack, discovery, one.part, labels, relabelled, one.object, one.pod)
 
 
-def _discovered(model: Model, stack: Stack, job: ScrapeJob, discovery: Discovery) -> Iterator[_Found]:
+def _discovered(model: Model, stack: Stack, discovery: Discovery) -> Iterator[_Found]:
     if discovery.static:
         yield from _listed(discovery.part)
     elif discovery.mechanism == "file_sd_configs":
@@ -205,7 +205,7 @@ def _target_files(model: Model, stack: Stack, pattern: str) -> list[Part]:
     from tocsin.model.stacks import named_files  # noqa: PLC0415 the two need each other's names only here
 
     contents = named_files(model, stack.prometheus.file, pattern, stack.processes)
-    found = []
+    found: list[Part] = []
     for content in contents:
         file = model.folder.files.get(content.file) if content.part is None else None
         for document in file.documents if file else ():
@@ -275,7 +275,6 @@ def _pod_labels(pod: Pod, number: int) -> tuple[dict[str, str], set[str], bool]:
     labels = {
         f"{meta}_namespace": namespace,
         f"{meta}_pod_name": name,
-        f"{meta}_pod_ip": "",
         f"{meta}_pod_ready": "true",
         f"{meta}_pod_phase": "Running",
         f"{meta}_pod_node_name": node,
@@ -323,10 +322,13 @@ def _pods(model: Model, _: str) -> Iterator[_Found]:
         for number in range(_replicas(pod)):
             labels, unknown, further = _pod_labels(pod, number)
             address = _address(model, pod, number)
+            labels["__meta_kubernetes_pod_ip"] = address
             for container in pod.workload.containers:
                 init = {"__meta_kubernetes_pod_container_init": "true" if container.init else "false"}
-                ports = [port for port in pod.ports if port.part.route[: len(container.part.route)] == container.part.route]
-                for port in ports or [None]:
+                ports = [
+                    port for port in pod.ports if port.part.route[: len(container.part.route)] == container.part.route
+                ]
+                for port in ports or (None,):
                     whole = f"{address}:{port.number}" if port else address
                     said = {**labels, **init, **_container_labels(port, container.part), "__address__": whole}
                     part = port.part if port else container.part
@@ -394,6 +396,7 @@ def _behind(
     labels |= {f"{meta}_address_target_name": pod_labels["__meta_kubernetes_pod_name"]}
     unknown = {*pod_unknown, *known[1], "__address__", f"{meta}_address_target_name"}
     address = _address(model, pod, number)
+    labels["__meta_kubernetes_pod_ip"] = address
     bound: set[int] = set()
     containers = {port.number: port for port in pod.ports}
     for port in service.ports:
@@ -438,7 +441,7 @@ def _api_server(role: str) -> _Found:
         f"{meta}_port_protocol": "TCP",
         "__address__": "203.0.113.252:6443",
     }
-    return _Found(labels, _NOWHERE, frozenset({"__address__"}), further=True)
+    return _Found(labels, _NOWHERE, frozenset({"__address__"}))
 
 
 def _nodes(_: Model, __: str) -> Iterator[_Found]:
@@ -481,4 +484,3 @@ def _ingresses(model: Model, _: str) -> Iterator[_Found]:
                 }
                 unknown = frozenset() if sure else frozenset({"__meta_kubernetes_namespace"})
                 yield _Found({n: v for n, v in labels.items() if v}, rule, unknown, object=one)
-

@@ -108,7 +108,7 @@ class Timing:
         paces: list[Pace] = []
         for stack in stacks:
             jobs = list(self.candidates(selector, stack))
-            if not jobs or not stack.fragments_known:
+            if not jobs or not stack.fragments_known or any(_paced_by_label(job) for job in jobs):
                 return None
             fastest = min(jobs, key=lambda job: job.interval_seconds)
             place = fastest.part.get("scrape_interval") or fastest.config.part.get("global", "scrape_interval")
@@ -172,9 +172,14 @@ class Timing:
             written = spec.get("retention")
             seconds = _seconds(written.text) if written else OPERATOR_RETENTION
             by_size = spec.get("retentionSize") and not written
-            if seconds and not by_size and not spec.get("remoteRead") and not spec.get("thanos"):
+            if seconds and not by_size and not spec.get("remoteRead"):
                 source = f"retention: {written.text}" if written else "no `retention`, which means 24h"
                 yield Retention(seconds, source, written.place if written else spec.key_place)
+
+
+def _paced_by_label(job: ScrapeJob) -> bool:
+    """Whether relabelling sets the interval of a target (prometheus.io/docs, relabel_config: __scrape_interval__)."""
+    return any(step.string("target_label").startswith("__scrape_") for step in job.relabelling)
 
 
 def _retention(process: Process) -> Iterator[Retention]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tocsin.artefacts.rules import Rule
 from tocsin.model.metrics import Metric
 from tocsin.model.stacks import Stack
 from tocsin.model.timing import most_samples
-from tocsin.promql import Binary, Expr, VectorSelector
+from tocsin.promql import Expr, VectorSelector
 from tocsin.promql.dead import Proof, Proofs
 from tocsin.promql.intervals import Known
+from tocsin.promql.past import Stretch, longest_stretch
 from tocsin.promql.ranges import Interval, between
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 OVERTIME = 1.5
 """A scrape that is given up may have lasted longer than its timeout by what ending it takes; never by half as much."""
+_Answer = TypeVar("_Answer")
 _NEAR = ("saved", "application")
 
 
@@ -84,6 +87,7 @@ class Values:
         self._model = model
         self._proofs: dict[tuple[int, ...], Proofs] = {}
         self._never: dict[int, Proof | None] = {}
+        self._dead: dict[int, tuple[tuple[Proof, bool], ...]] = {}
 
     def proofs(self, rule: Rule) -> Proofs:
         """Return what can be proven of the expressions of a rule's Prometheus."""
@@ -96,18 +100,31 @@ class Values:
     def never(self, rule: Rule) -> Proof | None:
         """Return why a rule's expression yields nothing, whatever happens; None if it may yield something."""
         if id(rule) not in self._never:
-            tree = self._model.tree(rule)
-            self._never[id(rule)] = self.proofs(rule).never(tree) if tree is not None else None
+            self._never[id(rule)] = self._asked(rule, lambda proofs, tree: proofs.never(tree))
         return self._never[id(rule)]
+
+    def always(self, rule: Rule) -> Proof | None:
+        """Return why an alert rings whenever there are data; None if it need not."""
+        return self._asked(rule, lambda proofs, tree: proofs.always(tree))
+
+    def stretch(self, rule: Rule) -> Stretch | None:
+        """Return for how long a rule's condition can hold at most; None if nothing limits it."""
+        return self._asked(rule, lambda proofs, tree: longest_stretch(tree, proofs))
+
+    def _asked(self, rule: Rule, question: Callable[[Proofs, Expr], _Answer | None]) -> _Answer | None:
+        tree = self._model.tree(rule)
+        try:
+            return question(self.proofs(rule), tree) if tree is not None else None
+        except RecursionError:
+            return None  # recording rules inside recording rules, each as long as may be: nothing is claimed of them
 
     def dead(self, rule: Rule) -> tuple[tuple[Proof, bool], ...]:
         """Return why a rule, or an alternative in it, yields nothing, and whether that is the whole rule."""
-        whole = self.never(rule)
-        if whole is not None:
-            return ((whole, True),)
-        tree = self._model.tree(rule)
-        pieces = self.proofs(rule).dead_pieces(tree) if isinstance(tree, Binary) and tree.op == "or" else ()
-        return tuple((proof, False) for proof in pieces)
+        if id(rule) not in self._dead:
+            whole = self.never(rule)
+            pieces = self._asked(rule, lambda proofs, tree: tuple(proofs.dead_pieces(tree))) if whole is None else ()
+            self._dead[id(rule)] = ((whole, True),) if whole else tuple((proof, False) for proof in pieces or ())
+        return self._dead[id(rule)]
 
     @cached_property
     def plain(self) -> Proofs:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tocsin.promql.analysis import unwrapped
-from tocsin.promql.intervals import FLIPPED, Intervals, Known, allowed, holds_always, holds_never
+from tocsin.promql.intervals import DEEPEST, FLIPPED, Intervals, Known, allowed, holds_always, holds_never
 from tocsin.promql.nodes import (
     Aggregation,
     Binary,
@@ -55,6 +55,7 @@ class Proofs:
         self.intervals = Intervals(known)
         self.known = self.intervals.known
         self._recording: set[str] = set()
+        self._unrecorded: dict[str, Proof | None] = {}
 
     def never(self, expr: Expr) -> Proof | None:
         """Return why an expression yields nothing, whatever its input is; None if it may yield something."""
@@ -109,20 +110,24 @@ class Proofs:
 
     def _never_recorded(self, selector: VectorSelector) -> Proof | None:
         name = selector.name
-        if name is None or name in self._recording:
+        if name is None:
             return None
-        rules = self.known.recorded(name)
-        if not rules:
+        if name not in self._unrecorded:
+            if name in self._recording or len(self._recording) >= DEEPEST:
+                return None
+            self._recording.add(name)
+            try:
+                self._unrecorded[name] = self._never_any(self.known.recorded(name))
+            finally:
+                self._recording.discard(name)
+        proof = self._unrecorded[name]
+        if proof is None:
             return None
-        self._recording.add(name)
-        try:
-            proofs = [self.never(rule) for rule in rules]
-        finally:
-            self._recording.discard(name)
-        found = [proof for proof in proofs if proof is not None]
-        if len(found) < len(rules):
-            return None
-        return Proof("recorded", f"{name} is never recorded: {found[0].argument}", selector.span, found[0].grounds)
+        return Proof("recorded", f"{name} is never recorded: {proof.argument}", selector.span, proof.grounds)
+
+    def _never_any(self, rules: tuple[Expr, ...]) -> Proof | None:
+        proofs = [self.never(rule) for rule in rules]
+        return proofs[0] if proofs and None not in proofs else None
 
     def _never_called(self, call: Call) -> Proof | None:
         if call.function in ("vector", "scalar", "time", "pi"):
@@ -160,7 +165,7 @@ class Proofs:
         """Return two conditions that exclude each other, both of which the same series must meet."""
         if not _same_series(binary):
             return None
-        one, other = self._conditions(binary.left), self._conditions(binary.right)
+        one, other = self.conditions(binary.left), self.conditions(binary.right)
         for key, (interval, text) in other.items():
             known = one.get(key)
             if known is None or interval.clock != known[0].clock:
@@ -176,29 +181,29 @@ class Proofs:
         if not _same_series(binary) or not isinstance(right, Binary) or right.op not in COMPARISONS or right.bool_:
             return None
         inner = _condition(right, self.intervals)
-        if inner is None or self._conditions(inner[0]):
+        if inner is None or self.conditions(inner[0]):
             return None
-        known = self._conditions(binary.left).get(inner[0])
+        known = self.conditions(binary.left).get(inner[0])
         if known is None or known[0].clock != inner[1].clock or not _inside(known[0], inner[1]):
             return None
         said = f"whatever is `{known[1]}` is `{inner[2]}` too, and `unless` takes it out again"
         return Proof("contradiction", said, binary.right.span, node=binary)
 
-    def _conditions(self, expr: Expr) -> dict[Expr, tuple[Interval, str]]:
+    def conditions(self, expr: Expr) -> dict[Expr, tuple[Interval, str]]:
         """Return what holds of each expression that a result's series has passed, by the expression."""
         expr = unwrapped(expr)
         if not isinstance(expr, Binary):
             return {}
         if expr.op == "and" and _same_series(expr):
-            return self._conditions(expr.right) | self._conditions(expr.left)
+            return self.conditions(expr.right) | self.conditions(expr.left)
         if expr.op in ("and", "unless"):
-            return self._conditions(expr.left)
+            return self.conditions(expr.left)
         if expr.op not in COMPARISONS or expr.bool_:
             return {}
         own = _condition(expr, self.intervals)
         if own is None:
             return {}
-        inner = self._conditions(own[0])
+        inner = self.conditions(own[0])
         base = _unfiltered(own[0])
         known = inner.get(base)
         met = own[1] if known is None or known[0].clock != own[1].clock else meet(own[1], known[0])

@@ -10,7 +10,7 @@ _SWITCHES = (
     # prometheus.io/docs/concepts/jobs_instances: written by Prometheus after each scrape
     "up",
     # github.com/prometheus/blackbox_exporter, prober/handler.go and the probers beside it
-    "probe_success probe_failed_due_to_regex probe_http_ssl probe_dns_query_succeeded probe_icmp_reply",
+    "probe_success probe_failed_due_to_regex probe_http_ssl probe_dns_query_succeeded",
     # Prometheus, cmd/prometheus/main.go; Alertmanager, config/coordinator.go
     "prometheus_config_last_reload_successful alertmanager_config_last_reload_successful prometheus_ready",
     # github.com/kubernetes/kube-state-metrics, docs/metrics: one series a state, 1 for the one that holds

@@ -44,6 +44,8 @@ from tocsin.promql.types import COMPARISONS, SETS, type_of
 
 LOOKBACK = 300.0
 """Seconds for which a sample counts as the present one (Prometheus, --query.lookback-delta)."""
+DEEPEST = 20
+"""How many recording rules deep an expression is followed."""
 FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 """A comparison as it reads from the other side."""
 _NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
@@ -135,7 +137,7 @@ class Intervals:
 
     def _recorded(self, name: str) -> Interval | None:
         rules = self.known.recorded(name)
-        if not rules or name in self._recording:
+        if not rules or name in self._recording or len(self._recording) >= DEEPEST:
             return None
         self._recording.add(name)
         try:
@@ -208,19 +210,20 @@ class Intervals:
         text = f"a quantile is never above the highest finite bucket, and that of {name} is {written(top)}"
         return Interval(high=top).because("buckets", text)
 
-    def buckets(self, expr: Expr, seen: frozenset[str] = frozenset()) -> list[VectorSelector] | None:
+    def buckets(self, expr: Expr) -> list[VectorSelector] | None:
         """Return the selectors of what a histogram_quantile() reads, recording rules followed; None if not known."""
         found: list[VectorSelector] = []
-        waiting = [expr]
+        waiting, followed = [expr], set[str]()
         while waiting:
             node = waiting.pop()
             match node:
                 case VectorSelector(name=name) if name is not None:
-                    rules = self.known.recorded(name) if name not in seen else ()
-                    inner = [self.buckets(rule, seen | {name}) for rule in rules]
-                    if any(each is None for each in inner):
-                        return None
-                    found += [each for some in inner for each in some or ()] if rules else [node]
+                    rules = self.known.recorded(name)
+                    if not rules:
+                        found.append(node)
+                    elif name not in followed:
+                        followed.add(name)
+                        waiting.extend(rules)
                 case MatrixSelector(vector=vector):
                     waiting.append(vector)
                 case Subquery(expr=inside) | Paren(expr=inside) | Aggregation(expr=inside):
@@ -341,8 +344,7 @@ class Intervals:
         reason = parts.part_of_whole(binary, self.of)
         if reason is None:
             return found
-        return meet(found, between(0, 1, nan=True)).because("ratio", reason)
-
+        return meet(found, between(0, parts.scaled(binary.left)[0], nan=True)).because("ratio", reason)
 
     _MADE: ClassVar[dict[str, Callable[[Intervals, Call], Interval]]] = {
         **dict.fromkeys(["sort", "sort_desc", "sort_by_label", "sort_by_label_desc"], _vector),

@@ -7,6 +7,7 @@ alike: then each sum of the first is made of some of the terms of the second's, 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from tocsin.promql import regex
 from tocsin.promql.analysis import unwrapped
@@ -34,7 +35,7 @@ _WINDOWED = frozenset({"rate", "irate", "increase", "count_over_time", "sum_over
 
 def part_of_whole(quotient: Binary, of: Bounds) -> str | None:
     """Return why the left side of a division is never more than the right side; None if that is not provable."""
-    part, whole = unwrapped(quotient.left), unwrapped(quotient.right)
+    part, whole = scaled(quotient.left)[1], _at_least(quotient.right)
     matching = quotient.matching
     if quotient.fill_left is not None or quotient.fill_right is not None:
         return None
@@ -53,6 +54,35 @@ def part_of_whole(quotient: Binary, of: Bounds) -> str | None:
 
 
 _EVERYTHING = Matching(on=True, labels=(), group="left", span=Span(0, 0))
+
+
+def scaled(expr: Expr) -> tuple[float, Expr]:
+    """Return the positive number by which an expression is multiplied, and the rest: of `100 * x`, 100 and `x`."""
+    expr, factor = unwrapped(expr), 1.0
+    while isinstance(expr, Binary) and expr.op == "*":
+        left, right = unwrapped(expr.left), unwrapped(expr.right)
+        if isinstance(right, NumberLiteral) and right.value > 0:
+            factor, expr = factor * right.value, left
+        elif isinstance(left, NumberLiteral) and left.value > 0:
+            factor, expr = factor * left.value, right
+        else:
+            break
+    if isinstance(expr, Aggregation) and expr.op == "sum":
+        inner, term = scaled(expr.expr)
+        return factor * inner, replace(expr, expr=term)
+    return factor, expr
+
+
+def _at_least(whole: Expr) -> Expr:
+    """Return what a divisor is, or is more than: `clamp_min(x, 1)` is never less than `x`, and `x > 0` is `x`."""
+    whole = unwrapped(whole)
+    while True:
+        if isinstance(whole, Call) and whole.function == "clamp_min":
+            whole = unwrapped(whole.args[0])
+        elif isinstance(whole, Binary) and whole.op in COMPARISONS and _unfiltered(whole) is not whole:
+            whole = _unfiltered(whole)
+        else:
+            return whole
 
 
 def _summand(part: Expr, whole: Expr, of: Bounds) -> bool:

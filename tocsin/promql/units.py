@@ -84,7 +84,11 @@ def unit_of_metric(name: str) -> Unit | None:
             if unit is None and base != name:
                 return Unit("seconds", 1e3 if "milli" in suffix else 1.0)  # what is summed up is no moment
             return unit
-    return Unit("count") if counter and not re.search(r"_(?:time|duration|size|volume|milli|micro|nano|bits)", name) else None
+    return (
+        Unit("count")
+        if counter and not re.search(r"_(?:time|duration|size|volume|milli|micro|nano|bits)", name)
+        else None
+    )
 
 
 def unit_of(expr: Expr, recorded: Recorded) -> Unit | None:
@@ -109,7 +113,7 @@ def unit_of(expr: Expr, recorded: Recorded) -> Unit | None:
             return None
 
 
-def _signed(unit: Unit | None, negative: bool) -> Unit | None:  # noqa: FBT001
+def _signed(unit: Unit | None, negative: bool) -> Unit | None:
     return replace(unit, value=-unit.value) if unit and negative and unit.value is not None else unit
 
 

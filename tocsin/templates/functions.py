@@ -75,6 +75,10 @@ ALERTMANAGER_FUNCTIONS: Mapping[str, Signature] = BUILTINS | {
         ("append", "any any* -> any"),
         ("dict", "any* -> any"),
         ("routeLabels", "string -> string"),
+        # Grafana Mimir's Alertmanager (pkg/alertmanager/alertmanager_template.go)
+        ("tenantID", "-> string"),
+        ("grafanaExploreURL", "any any* -> string"),
+        ("queryFromGeneratorURL", "string -> string"),
     )
 }
 """Those of a notification template, of any version (Alertmanager, template/template.go, DefaultFuncs)."""
@@ -113,7 +117,7 @@ PROMETHEUS_FUNCTIONS: Mapping[str, Signature] = BUILTINS | {
         ("urlQueryEscape", "string -> string"),
     )
 }
-"""Those of an alert's labels and annotations, of any version (Prometheus, template/template.go, NewTemplateExpander)."""
+"""Those of an alert's labels and annotations, of any version (Prometheus, template/template.go)."""
 
 PROMETHEUS_VARIABLES = ("$labels", "$externalLabels", "$externalURL", "$value")
 """Variables that Prometheus sets before an alert's template (rules/alerting.go, Eval)."""
