@@ -36,7 +36,7 @@ ODD = (None, True, 0, -1, 1e309, "", " ", "a" * 3000, "{{", "}}", "[", "${x}", "
        ["x"] * 50, "^(", "*", "&a", "2001-01-01", "1:30")  # fmt: skip
 
 
-def mutants(random_: random.Random) -> tuple[Callable[[str], str], ...]:
+def mutants(random_: random.Random) -> tuple[Callable[[str], str], ...]:  # noqa: C901 one line each
     """Return the ways in which a text is broken."""
 
     def lines(change: Callable[[list[str], int], None]) -> Callable[[str], str]:

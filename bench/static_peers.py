@@ -1,4 +1,4 @@
-"""The seeded defects as promtool and amtool see them: what they say of the broken system that they do not say of it well.
+"""The seeded defects as promtool and amtool see them: what they say of a broken system and not of the healthy one.
 
     python bench/static_peers.py [PROMTOOL ...]
 
@@ -63,11 +63,10 @@ def said(here: Path, newer: list[Path]) -> dict[str, str]:
     monitoring = here / "monitoring"
     asked: dict[str, list[str | Path]] = {}
     for tool in (promtool, *newer):
-        lints: list[str | Path] = ["--lint=all"] if tool in newer else ["--lint=all"]
         name = f"{tool.parent.parent.parent.name}/{tool.name}" if tool in newer else "promtool"
         asked |= {
-            f"{name} check rules": [tool, "check", "rules", *lints, monitoring / "alert_rules.yml"],
-            f"{name} check config": [tool, "check", "config", *lints, monitoring / "prometheus.yml"],
+            f"{name} check rules": [tool, "check", "rules", "--lint=all", monitoring / "alert_rules.yml"],
+            f"{name} check config": [tool, "check", "config", "--lint=all", monitoring / "prometheus.yml"],
             f"{name} test rules": [tool, "test", "rules", monitoring / "alert_rules_test.yml"],
         }
     asked["amtool check-config"] = [amtool, "check-config", monitoring / "alertmanager.yml"]

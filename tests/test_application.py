@@ -58,7 +58,7 @@ CASES = {
         {"a_b"},
     ),
     "constructor": (
-        'class M:\n    def __init__(self, p):\n        self.p = p\n    def g(self):\n        Gauge(self.p + "_b")\nM("a")',
+        'class M:\n    def __init__(self, p):\n        self.p = p\n    def g(self):\n     Gauge(self.p+"_b")\nM("a")',
         {"a_b"},
     ),
     "class of makers": ('class C(Counter):\n    pass\nC("a_b", "x")', {"a_b"}),

@@ -191,3 +191,11 @@ def test_it_is_cheap() -> None:
 def test_what_the_schema_requires_and_the_server_does_without(text: str) -> None:
     """Defaults and zeros that pass, and the state of an object, which nobody reads from a manifest."""
     assert told(text) == []
+
+
+def test_an_object_of_a_list() -> None:
+    """What the server does without is known by the kind of the object, not by that of the list."""
+    item = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, spec: {policyTypes: [Ingress]}}"
+    whole = Part.whole(read_document(f"kind: List\nitems: [{item}]\n", "a.yaml"))
+    assert NEWEST is not None
+    assert list(kubernetes_schema.refusals(whole.list("items")[0], NEWEST)) == []

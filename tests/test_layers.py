@@ -26,7 +26,7 @@ class Layer:
 LAYERS = (
     Layer(("source", "part", "verdict", "finding", "evidence", "case", "durations", "deadline")),
     Layer(("artefacts", "system")),
-    Layer(("promql", "templates", "relabelling", "kubernetes_schema")),
+    Layer(("promql", "templates", "relabelling", "kubernetes_schema", "exporters")),
     Layer(("model",)),
     Layer(("supervisor",)),
     Layer(("engines", "sinks")),
@@ -142,12 +142,19 @@ def objection(here: list[str], there: list[str], known: dict[str, Path]) -> str:
     return ""
 
 
+def lines_for_types(path: Path) -> set[int]:
+    """Return the lines that only a type checker reads: what is imported there goes round at no time."""
+    blocks = [node for node in nodes(path) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    return {line for block in blocks for inner in block.body for line in range(inner.lineno, inner.end_lineno + 1)}
+
+
 def cycles(root: Path) -> Iterator[str]:
     """Yield a ring of modules in tocsin/ that import each other, if there is one."""
     known = modules(root, "tocsin")
     graph: dict[str, set[str]] = {}
     for module, path in known.items():
-        names = {imported.name for imported in imports(path, module)}
+        for_types = lines_for_types(path)
+        names = {imported.name for imported in imports(path, module) if imported.line not in for_types}
         graph[module] = {name if name in known else name.rpartition(".")[0] for name in names} & known.keys() - {module}
     try:
         TopologicalSorter(graph).prepare()

@@ -226,6 +226,8 @@ def _mapping(part: Part, schema: Mapping[str, Any], definitions: Mapping[str, An
 
 def _defaulted(part: Part, name: str) -> bool:
     owner = part.document.value
+    if part.route[:1] == ("items",) and isinstance(owner, dict):  # one object of a list of them
+        owner = Part.whole(part.document).get(*part.route[:2]).value
     kind = owner.get("kind") if isinstance(owner, dict) else None
     listed = part.route[-2] if len(part.route) > 1 and isinstance(part.route[-1], int) else part.key
     return name in (_DEFAULTED.get(str(listed)), _DEFAULTED.get(str(kind)))

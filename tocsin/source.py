@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -233,9 +235,10 @@ def place_within(text: str, place: Place, value: str, offset: int) -> Place:
         indent = len(lines[number - 1].rstrip("\r")) - len(shown)
         return Place(place.file, number, indent + column + 1)
     start = len("\n".join(lines[: place.line - 1])) + (place.line > 1) + place.column - 1
-    found = _aligned(text, start, value, offset)
-    if found is None:
+    places = _aligned(text, start, value)
+    if not places or (offset >= len(places) and len(places) < len(value)):
         return place
+    found = places[min(offset, len(places) - 1)]
     return Place(place.file, text.count("\n", 0, found) + 1, found - text.rfind("\n", 0, found))
 
 
@@ -244,35 +247,35 @@ _ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 _BLANK_ESCAPES = ("\\n", "\\t", "\\ ", "\\r", "\\\n")
 
 
-def _aligned(text: str, at: int, value: str, offset: int) -> int | None:
-    """Return where in a text a character of a scalar stands that begins at `at`: folded, quoted, on several lines."""
+@lru_cache(maxsize=16)  # one long scalar is asked for many of its characters
+def _aligned(text: str, at: int, value: str) -> array[int]:
+    """Return where in a text the characters of a scalar stand that begins at `at`: folded, quoted, on several lines.
+
+    Of blanks, which may be written otherwise, each stands where the first of them does. What comes after the first
+    character that cannot be found is left out.
+    """
     style = text[at : at + 1]
     if style in ("|", ">"):
-        at = text.find("\n", at)
+        at = text.find("\n", at) if "\n" in text[at:] else len(text)
     elif style in ("'", '"'):
         at += 1
     escapes = style == '"'
-    index = 0
-    while at >= 0:
-        blank = index < len(value) and value[index] in _BLANK
-        if index >= offset and blank:
-            return at
+    found = array("l")
+    while len(found) < len(value):
+        blanks = _end_of_blanks(value, len(found)) - len(found)
+        found.extend([at] * blanks)
         at = _past_blanks(text, at, escapes=escapes)
-        if blank:
-            index = _end_of_blanks(value, index)
-            if index > offset:
-                return at
-            continue
-        if index >= min(offset, len(value)):
-            return at
+        if len(found) == len(value):
+            break
+        found.append(at)
         if escapes and text[at : at + 1] == "\\":
             at += _ESCAPE_LENGTHS.get(text[at + 1 : at + 2], 2)
-        elif text[at : at + 1] == value[index]:
-            at += 2 if style == "'" and value[index] == "'" else 1
+        elif text[at : at + 1] == value[len(found) - 1]:
+            at += 2 if style == "'" and text[at] == "'" else 1
         else:
-            return None
-        index += 1
-    return None
+            found.pop()
+            break
+    return found
 
 
 def _end_of_blanks(value: str, index: int) -> int:

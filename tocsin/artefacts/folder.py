@@ -111,13 +111,15 @@ class Folder:
             return self._instead.files[name]
         path = self.directory / name
         try:
-            if path.stat().st_size > MOST_BYTES:
-                raise Unreadable(Place(name), f"is larger than {MOST_BYTES // 1024 // 1024} MiB; it was not read")
-            text = read_text(path, name)
+            size = path.stat().st_size
+            text = read_text(path, name) if size <= MOST_BYTES else ""
         except OSError as error:
             return SourceFile(name, "", problem=Unreadable(Place(name), f"cannot be read: {error.strerror}"))
         except Unreadable as error:
             return SourceFile(name, "", problem=error)
+        if size > MOST_BYTES:
+            said = f"is larger than {MOST_BYTES // 1024 // 1024} MiB; it was not read"
+            return SourceFile(name, "", problem=Unreadable(Place(name), said))
         return read_structured(text, name)
 
 

@@ -9,7 +9,7 @@ from tocsin.model import Model
 
 _LEAST = 5
 """So many alerts of one file with a runbook make a custom."""
-_RULE = "  - alert: {0}\n    expr: up == 0\n    annotations:\n      {1}: https://runbooks.example/{0}.md\n"
+_RULE = "  - alert: {0}\n    expr: up == 0\n    annotations:\n      {1}: https://pages.example/{0}.md\n"
 
 
 def _example(key: str) -> Example:

@@ -89,9 +89,7 @@ def _missing(one: Reference, model: Model) -> Remark | None:
         return _remark(one, f"{named}; there is one in namespace {' and '.join(sorted(elsewhere))}")
     twin = model.references.twin(one)
     if twin is not None:
-        return _remark(
-            one, f"{named}: {_CONSEQUENCE.get(one.kind, 'it does nothing')}. Nobody names the {one.kind} {twin}"
-        )
+        return _remark(one, f"{named}: {_CONSEQUENCE.get(one.kind, 'it does nothing')}. Did you mean {twin}?")
     if one.kind in _WHOLE and model.references.alone_missing(one, _SIBLINGS):
         message = f"{named}, though all else that its kustomization names is"
         return _remark(one, message, severity=Severity.WARNING)
@@ -107,8 +105,10 @@ def _governing(one: Reference, model: Model) -> Remark | None:
     used = model.references.pod_name_used(one.by.name, one.name)
     suffix = f", and `{used}` is asked for" if used else ""
     offer = offered(one.name, sorted(found))
-    message = f"StatefulSet {one.by.name} names the Service {one.name}, which is not there: {offer} "
-    message += f"Its pods have no names in DNS{suffix}"
+    message = (
+        f"StatefulSet {one.by.name} names the Service {one.name}, which is not there, so its pods have no names in DNS"
+    )
+    message += f"{suffix}: {offer}"
     return _remark(one, message, severity=Severity.ERROR if used else Severity.WARNING)
 
 
@@ -122,8 +122,8 @@ def _missing_keys(model: Model) -> Iterator[Remark]:
         keys = {entry.key for holder in holders for entry in holder.entries}
         if one.key.text not in keys:
             message = (
-                f"{one.kind} {one.name} has no key {one.key.text}: {offered(one.key.text, sorted(keys))} "
-                f"The pods of {one.by.name} do not start"
+                f"{one.kind} {one.name} has no key {one.key.text}, so the pods of {one.by.name} do not start: "
+                f"{offered(one.key.text, sorted(keys))}"
             )
             yield at(one.key, message, subject=f"{one.by.subject}/{one.name}/{one.key.text}")
 

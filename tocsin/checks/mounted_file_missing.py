@@ -64,11 +64,15 @@ def _configuration(process: Process) -> Iterator[Remark]:
         path = posixpath.normpath(said[1]) if said and said[1].startswith("/") and "$" not in said[1] else ""
         if not path or said is None or path in process.files or not process.known(path):
             continue
-        beside = {other: c for other, c in process.files.items() if _folder(other) == _folder(path)}
+        beside = sorted(other for other in process.files if _folder(other) == _folder(path))
+        alike_named = [other for other in process.files if posixpath.basename(other) == posixpath.basename(path)]
+        message = f"{process.subject} reads {path}, and nothing is mounted there: "
         if beside:
-            names = sorted(map(posixpath.basename, beside))
-            message = f"{process.subject} reads {path}, and nothing is mounted there: "
-            yield at(said[0], message + offered(posixpath.basename(path), names), subject=f"{process.subject}/{flag}")
+            message += offered(posixpath.basename(path), list(map(posixpath.basename, beside)))
+        elif alike_named:
+            message += f"it stands at {alike_named[0]}"
+        if beside or alike_named:
+            yield at(said[0], message, subject=f"{process.subject}/{flag}")
 
 
 def _folder(path: str) -> str:

@@ -23,7 +23,7 @@ _FILES = {
 
 @check(
     severity=Severity.ERROR,
-    fix=f"Set {DIRECTORY} to a folder that is empty at each start and serve MultiProcessCollector, or start one process.",
+    fix=f"Set {DIRECTORY} to a folder that is empty at each start and serve MultiProcessCollector, or start one.",
     bad=Example({**_FILES, "compose.yml": _COMPOSE}, at="--workers=4"),
     good=Example(
         {**_FILES, "compose.yml": _COMPOSE + f"    environment: {{{DIRECTORY}: /metrics}}\n    tmpfs: [/metrics]\n"}

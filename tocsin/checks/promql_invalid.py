@@ -23,6 +23,8 @@ _METRICSQL = re.compile(
     r"|stale_samples_over_time|increases_over_time|decreases_over_time|default_rollup|aggr_over_time)\s*\("
 )
 
+_UNRENDERED = re.compile(r"\{\{-?\s*[.$\"\w][^={}]*\}\}|\{%")
+
 
 @check(
     severity=Severity.ERROR,
@@ -57,8 +59,8 @@ def _of_rule(rule: Rule, model: Model) -> Iterator[Remark]:
 def _remark(part: Part, subject: str, model: Model, severity: Severity) -> Iterator[Remark]:
     expression = part.text
     found = model.parsed(expression) if part else None
-    if not isinstance(found, PromQLError) or _LOGQL.search(expression) or _METRICSQL.search(expression):
-        return  # rules of Loki and of vmalert stand in files of the same form
+    if not isinstance(found, PromQLError) or any(each.search(expression) for each in (_LOGQL, _METRICSQL, _UNRENDERED)):
+        return  # rules of Loki and of vmalert stand in files of the same form, and so do templates of such files
     place, width = model.piece(part, Span(found.start, max(found.start + 1, found.end)))
     said = "the expression" if severity is Severity.ERROR else "the query"
     yield Remark(place, f"{said} does not parse: {found.message}", width=width, subject=subject, severity=severity)

@@ -1,6 +1,6 @@
 """Recorded metrics that no rule records."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
 
 from tocsin.checks import Example, Remark, check
@@ -45,7 +45,7 @@ def recording_rule_missing(model: Model) -> Iterator[Remark]:
 
 
 def _missing(
-    each: PlacedExpression, name: str, recorded: frozenset[str], used: set[str], *, whole: frozenset[str]
+    each: PlacedExpression, name: str, recorded: frozenset[str], used: set[str], *, whole: Mapping[str, bool]
 ) -> Iterator[Remark]:
     meant = _meant(name, recorded, used)
     if meant is None and each.file not in whole:
@@ -56,7 +56,7 @@ def _missing(
     place, width = each.piece(selector.span)
     near = meant or next(iter(nearest(name, recorded, most=1)), None)
     more = f"; `{near}` is recorded" if near else ""
-    severity = Severity.ERROR if meant is not None or each.file in whole else Severity.WARNING
+    severity = Severity.ERROR if meant is not None or whole[each.file] else Severity.WARNING
     yield Remark(place, f"no rule records `{name}`{more}", width=width, subject=f"{each.subject}/{name}",
                  severity=severity)  # fmt: skip
 
@@ -85,14 +85,14 @@ def _federates(model: Model) -> bool:
     return any("federate" in job.part.string("metrics_path") for job in jobs)
 
 
-def _loaded_whole(model: Model) -> frozenset[str]:
-    """Return the files of rules that a Prometheus loads all of whose rules are here."""
-    files: set[str] = set()
+def _loaded_whole(model: Model) -> Mapping[str, bool]:
+    """Return the files of rules that a Prometheus loads all of whose rules are here, and whether it names each."""
+    files: dict[str, bool] = {}
     for stack in model.stacks:
         patterns = stack.prometheus.part.list("rule_files")
         here = {group.file for group in stack.groups}
         others = {group.file for group in model.rule_groups} - here
         remote = stack.prometheus.part.get("remote_read").value
         if patterns and len(patterns) <= len(here) and not others and not remote:
-            files |= here
-    return frozenset(files)
+            files |= dict.fromkeys(here, not any("*" in pattern.text for pattern in patterns))
+    return files

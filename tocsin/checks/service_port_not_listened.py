@@ -65,11 +65,10 @@ def _heard(pod: Pod, number: int) -> list[str] | None:
     if len(pod.containers) != 1 or pod.workload is None or not pod.labels_whole:
         return None
     container = pod.containers[0].part
-    environment = {part.string("name"): part.get("value") for part in container.list("env")}
-    found = listening((*container.list("command"), *container.list("args")), environment)
+    found = listening((*container.list("command"), *container.list("args")), {})
     ports = {one.port for one in found if one.port is not None and not one.implied}
     said = [part for key, part in container.items() if key in ("command", "args", "env") for part in part.walk()]
     mentioned = any(re.search(rf"(?<!\d){number}(?!\d)", part.text) for part in said)
-    if not ports or number in ports or mentioned or any(one.port is None for one in found) or container.list("envFrom"):
+    if not ports or number in ports or mentioned or any(one.port is None for one in found):
         return None
     return [str(port) for port in sorted(ports)]

@@ -22,8 +22,8 @@ from tocsin.engines.alertmanager import AlertmanagerApi
 from tocsin.engines.prometheus_api import PrometheusApi
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.evidence import LeftOut, RuleFacts, Selected, Target
-from tocsin.promql import Expr, PromQLError, longest_window, parse, recording_delay, selectors
 from tocsin.part import Part
+from tocsin.promql import Expr, PromQLError, longest_window, parse, recording_delay, selectors
 from tocsin.source import Document, Place, Unreadable, offered, read_document, read_text
 from tocsin.system import BadSystem, Endpoint, Environment, Kind, Problem, System
 

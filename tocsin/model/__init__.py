@@ -28,9 +28,9 @@ from tocsin.model.metric_labels import MetricLabels
 from tocsin.model.metrics import Metrics
 from tocsin.model.network import Network
 from tocsin.model.notifications import Notifications
+from tocsin.model.numbers import Numbers
 from tocsin.model.patches import is_patch, patch_files
 from tocsin.model.processes import Process, processes
-from tocsin.model.numbers import Numbers
 from tocsin.model.provisioning import provisioning_files, read_data_sources, read_providers
 from tocsin.model.references import References
 from tocsin.model.routing import AlertRouting

@@ -5,6 +5,7 @@ Source: rules/alerting.go (Eval) and template/template.go of Prometheus.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -32,6 +33,8 @@ from tocsin.templates import (
 )
 from tocsin.templates.typing import ALERT_VARIABLES, Failure, read_rendering
 
+_UNRENDERED = re.compile(r"\{\{-?\s*(?:'\{\{'|\$?\.(?:Values|Release|Chart|Capabilities)\b|(?:include|tpl)\s)|\{%-?\s")
+"""What only a template of the rule file itself has, as those of Helm and of Ansible are: it has yet to be rendered."""
 _SETS = {"$labels": "labels", "$externalLabels": "external"}
 _FIELDS = {"Labels": "labels", "ExternalLabels": "external"}
 
@@ -84,6 +87,8 @@ def alert_templates(rule: Rule) -> Iterator[AlertTemplate]:
 @lru_cache(maxsize=20_000)
 def read_alert_template(text: str) -> ReadTemplate:
     """Return what is known of the template of a label or an annotation."""
+    if _UNRENDERED.search(text):
+        return ReadTemplate()
     parsed = parse_template(text, functions=PROMETHEUS_FUNCTIONS, variables=PROMETHEUS_VARIABLES)
     if isinstance(parsed, TemplateError):
         return ReadTemplate(error=parsed)

@@ -50,6 +50,8 @@ _COMMON = frozenset(_COMMON_WORDS.split())
 """First words of names that many applications have; whoever uses one may mean another application."""
 _SHORTEST = 4
 """Letters of a word in which one that is wrong is a slip, and not another word."""
+_FEW = 2
+"""So many names that an application does not declare are mistakes; more may be those of another, which is elsewhere."""
 MOST_TEXT = 2_000_000
 """Characters of one source file that are searched for a name."""
 
@@ -266,13 +268,15 @@ class Lineage:
         kin = [each for each in families if _words(each)[:2] == _words(use.name)[:2]]
         asked = [name for name in self.used_names if name.startswith(f"{word}_") and ":" not in name]
         known = [name for name in asked if name in self._model.metrics.own_names]
-        if not kin and len(known) < 0.7 * len(asked):
+        here = len(known) >= 0.7 * len(asked)  # else others may export the rest, whose sources are elsewhere
+        if not kin and not here:
             return None
         files = sorted({metric.place.file for each in families for metric in self._own_series(each)})
         where = ", ".join(files[:2]) + (" and others" if len(files) > 2 else "")
         said = f"the application declares {len(families)} metrics that begin with {word}_ ({where}), and not this one"
         meant = self._meant(use.name, self._model.metrics.own_names) or tuple(sorted(kin)[:3])
-        return Missing(said, meant, sure=bool(kin))
+        few = len(asked) - len(known) <= _FEW
+        return Missing(said, meant, sure=bool(kin) and (here or few or use.job in self._homes))
 
     def _slipped(self, use: Use) -> Missing | None:
         """Tell of a name that is a slip of the hand away from a known one, and known to nobody."""

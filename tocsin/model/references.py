@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tocsin.artefacts.kubernetes import KubernetesObject
-from tocsin.model.cluster import UNNAMESPACED
+from tocsin.model.cluster import UNNAMESPACED, together
 from tocsin.part import Part
 
 if TYPE_CHECKING:
@@ -169,11 +169,6 @@ class References:
         return frozenset(found)
 
     @cached_property
-    def named_by_somebody(self) -> frozenset[tuple[str, str]]:
-        """Kind and name of everything that some reference names."""
-        return frozenset((one.kind, one.name) for one in self.all)
-
-    @cached_property
     def _texts(self) -> frozenset[str]:
         """Every scalar of the custom resources: what they name stands among them."""
         found: set[str] = set()
@@ -190,10 +185,24 @@ class References:
 
     def _twins(self, reference: Reference) -> Iterator[tuple[float, str]]:
         for name in self._names(reference.kind, reference.namespaces):
-            known = (reference.kind, name) in self.named_by_somebody
-            known = known or (reference.kind in _NAMED_ANYWHERE and name in self._texts)
-            if not known and (likeness := alike(reference.name, name)):
+            likeness = alike(reference.name, name)
+            spelt = likeness and _bare(reference.name) == _bare(name)
+            if likeness and (spelt or not self._named(reference.kind, name, reference.namespaces)):
                 yield likeness, name
+
+    def _named(self, kind: str, name: str, namespaces: frozenset[str]) -> bool:
+        """Tell whether something uses an object; a binding gives an account rights and uses it not."""
+        if kind in _NAMED_ANYWHERE and name in self._texts:
+            return True
+        naming = self._by_target.get((kind, name), ())
+        return any(one.field != "subjects" and together(one.namespaces, namespaces) for one in naming)
+
+    @cached_property
+    def _by_target(self) -> Mapping[tuple[str, str], list[Reference]]:
+        found: dict[tuple[str, str], list[Reference]] = {}
+        for one in self.all:
+            found.setdefault((one.kind, one.name), []).append(one)
+        return found
 
     def _names(self, kind: str, namespaces: frozenset[str]) -> set[str]:
         names = {
@@ -244,6 +253,10 @@ class References:
             if f".{service}" in file.text and (match := pattern.search(file.text)):
                 return match[0]
         return None
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[-_.]", "", name)
 
 
 def alike(wanted: str, other: str) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from tocsin.artefacts.alertmanager import AlertmanagerConfig, InhibitPart, Matcher, RoutePart, WrittenMatcher
@@ -38,6 +38,7 @@ _OF_TARGETS = frozenset({"job", "instance", "alertname"})
 """Labels that every series that is scraped, or every alert, has."""
 
 
+@lru_cache(maxsize=4096)
 def values_of(matcher: Matcher) -> Values:
     """Return the values of its label that meet a matcher."""
     if matcher.operator == "=":
@@ -56,6 +57,7 @@ def values_of(matcher: Matcher) -> Values:
     return Values(refused=frozenset({matcher.value}), never=never)
 
 
+@lru_cache(maxsize=65536)
 def answer(matcher: Matcher, values: Values) -> bool | None:
     """Tell whether a label of which something is known meets a matcher; None: it depends."""
     if not values.both(values_of(matcher)).any:

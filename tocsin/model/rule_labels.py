@@ -271,8 +271,8 @@ def _slip(one: str, other: str) -> bool:
     short, long = sorted((one, other), key=len)
     if len(short) < 3 or len(long) - len(short) > 1 or one == other:
         return False
-    if len(long) > len(short):
-        return any(long[:i] + long[i + 1 :] == short for i in range(len(long)))
+    if len(long) > len(short):  # a letter before or after makes other words of it (port, sport; mode, model), but for s
+        return long == f"{short}s" or any(long[:i] + long[i + 1 :] == short for i in range(1, len(long) - 1))
     differing = [i for i in range(len(short)) if short[i] != long[i]]
     if len(differing) == 2:
         i, j = differing

@@ -18,13 +18,13 @@ from tocsin.artefacts.prometheus import Discovery, ScrapeJob
 from tocsin.durations import format_duration
 from tocsin.model.cluster import Pod, Port
 from tocsin.model.services import Service
+from tocsin.model.stacks import Stack, named_files
 from tocsin.part import Part
 from tocsin.relabelling import Relabelled, Step, address_problem, relabel, steps, target_labels
 from tocsin.source import Document
 
 if TYPE_CHECKING:
     from tocsin.model import Model
-    from tocsin.model.stacks import Stack
 
 _MOST_TARGETS = 20_000
 """Of one system; more are not told."""
@@ -202,8 +202,6 @@ def _listed(group: Part) -> Iterator[_Found]:
 
 
 def _target_files(model: Model, stack: Stack, pattern: str) -> list[Part]:
-    from tocsin.model.stacks import named_files  # noqa: PLC0415 the two need each other's names only here
-
     contents = named_files(model, stack.prometheus.file, pattern, stack.processes)
     found: list[Part] = []
     for content in contents:

@@ -1,7 +1,8 @@
 """How many processes a Python web server is started with, and whether they keep one count of their metrics.
 
 (gunicorn, docs/settings: `workers`; uvicorn, docs/settings: `--workers`, `WEB_CONCURRENCY`; hypercorn, granian and
-uWSGI likewise. prometheus/client_python, docs/multiprocess: without PROMETHEUS_MULTIPROC_DIR each process counts by itself.)
+uWSGI likewise. prometheus/client_python, docs/multiprocess: without PROMETHEUS_MULTIPROC_DIR each process counts by
+itself.)
 """
 
 from __future__ import annotations
