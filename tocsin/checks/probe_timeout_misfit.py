@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 
 from tocsin.checks import Example, Remark, at, at_key, check
 from tocsin.finding import Severity
+from tocsin.model.commands import heavy_program
 from tocsin.model.probes import seconds
-from tocsin.model.workloads import Probe
+from tocsin.model.quantities import quantity
+from tocsin.model.workloads import Container, Probe
 
 _POD = """\
 apiVersion: v1
@@ -23,10 +26,15 @@ spec:
         periodSeconds: 5
         timeoutSeconds: {timeout}
 """
-_HEAVY = re.compile(
-    r"(?:.*/)?(?:java|node|python\d?(?:\.\d+)?|ruby|php|rabbitmqctl|rabbitmq-diagnostics|nodetool|cqlsh|mongo|mongosh|"
-    r"kafka-[\w-]+(?:\.sh)?|kubectl|az|aws|gcloud|pulsar-admin|zkServer\.sh|jcmd|nats)"
+_RUNTIME = re.compile(
+    r"(?:.*/)?(?:java|python\d?(?:\.\d+)?|node|ruby|php|gunicorn|uvicorn|puma|rails|npm|yarn|flask|django-admin|celery)"
 )
+_RUNTIME_VARIABLES = frozenset(
+    {"JAVA_OPTS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "CATALINA_OPTS", "NODE_OPTIONS", "DJANGO_SETTINGS_MODULE",
+     "SPRING_PROFILES_ACTIVE", "PYTHONUNBUFFERED", "RAILS_ENV", "NODE_ENV", "FLASK_APP"}
+)  # fmt: skip
+_LITTLE = Decimal("0.2")
+"""Cores; a second of so little is 200 ms of work, which a collection of garbage takes by itself."""
 
 
 @check(
@@ -48,16 +56,27 @@ def probe_timeout_misfit(probe: Probe) -> Iterator[Remark]:
             f"{timing.failures} attempts that hang take {seconds(timing.soonest)}"
         )
         yield at(timeout, told)
-    program = _program(probe)
-    if timing.timeout <= 1 and program and not probe.container.workload.knative:
-        default = "" if timeout else " (the default)"
+    if timing.timeout > 1 or probe.container.workload.knative:
+        return
+    default = "" if timeout else " (the default)"
+    where, said = timeout or probe.part, at if timeout else at_key
+    program = heavy_program(probe.part.list("exec", "command"))
+    if program:
         told = f"`{program}` has {seconds(timing.timeout)} to start and to answer{default}"
-        yield (at if timeout else at_key)(timeout or probe.part, told, fix="Set timeoutSeconds to 5 or more.")
+        yield said(where, told, fix="Set timeoutSeconds to 5 or more.")
+    elif probe.handler in ("httpGet", "grpc"):
+        limit = probe.container.part.get("resources", "limits", "cpu")
+        share = quantity(limit.text)
+        if share is not None and 0 < share < _LITTLE and _slow_runtime(probe.container):
+            told = (
+                f"`{probe.container.name}` has {seconds(timing.timeout)} to answer the {probe.word} probe{default}, and "
+                f"{limit.text} of a processor to do it with"
+            )
+            yield said(where, told, fix="Set timeoutSeconds to 5 or more, or give the container more of the processor.")
 
 
-def _program(probe: Probe) -> str:
-    """Return the program of an exec probe that takes about a second only to start; empty for any other."""
-    words = list(probe.command)
-    if len(words) >= 3 and re.fullmatch(r"(?:.*/)?(?:sh|bash|ash)", words[0]) and re.fullmatch(r"-\w*c", words[1]):
-        words = words[2].split()
-    return words[0] if words and _HEAVY.fullmatch(words[0]) else ""
+def _slow_runtime(container: Container) -> bool:
+    """Tell whether what the container runs surely is interpreted, or collects garbage while everything waits."""
+    words = [part.text for part in container.command_line[:3]]
+    names = {part.string("name") for part in container.part.list("env")}
+    return any(_RUNTIME.fullmatch(word) for word in words) or bool(names & _RUNTIME_VARIABLES)

@@ -122,7 +122,7 @@ class Model:
 
     @cached_property
     def objects(self) -> tuple[KubernetesObject, ...]:
-        """Every Kubernetes object, those inside of lists too; without the patches of kustomize, which are no objects."""
+        """Every Kubernetes object, those inside of lists too; the patches of kustomize are none."""
         return tuple(each for each in self._manifests if not is_patch(each.part, self._patch_files))
 
     @cached_property

@@ -19,7 +19,7 @@ from tocsin.report.picture import BANDS, clean
 from tocsin.report.results import Results, as_json, left_out
 from tocsin.report.scene import said_of_stimulus
 from tocsin.report.section import NOTHING, Fact, anchor, in_seconds, outcome_of, said_of_labels, section
-from tocsin.verdict import RANK, Outcome
+from tocsin.verdict import PASSED, RANK, Outcome
 
 FILE = "report.html"
 SIGNS = {Outcome.PASSED: "✓", Outcome.WAIVED: "~", Outcome.INCONCLUSIVE: "?", Outcome.FAILED: "✕"}
@@ -55,13 +55,14 @@ def render(folder: Path, results: Results) -> str:
     calm = all(drill.verdict.passed for drill in drills)
     page = {
         "title": f"Fire drill of {results.system}",
-        "headline": _headline(drills),
+        "headline": _headline(drills, results.cases),
         "worst": str(drills[0].verdict.outcome) if drills else "inconclusive",
         "facts": list(_facts(folder, results)),
         "signs": {str(outcome): sign for outcome, sign in SIGNS.items()},
         "summary": [row for drill in drills for row in _summary(drill)],
         "coverage": _Coverage.of(results),
         "cases": _other_cases(results),
+        "silent": [case.id for case in results.cases if case.verdict == PASSED],
         "drills": [section(folder, number, drill, calm=calm) for number, drill in enumerate(drills, 1)],
         "nothing": NOTHING,
         "bands": BANDS,
@@ -72,10 +73,13 @@ def render(folder: Path, results: Results) -> str:
 # The head of the page
 
 
-def _headline(drills: Sequence[DrillResult]) -> str:
-    counts = Counter(drill.verdict.outcome for drill in drills)
-    if not drills:
+def _headline(drills: Sequence[DrillResult], cases: Sequence[CaseResult]) -> str:
+    counts = Counter(each.verdict.outcome for each in (drills or cases))
+    if not drills and not cases:
         return "No drill was performed"
+    if not drills:
+        said = [f"{counts[outcome]} {outcome}" for outcome in reversed(RANK) if counts[outcome]]
+        return f"No drill was performed; of {_count(len(cases), 'case')}: {', '.join(said)}"
     if set(counts) == {Outcome.PASSED}:
         return "The drill passed" if len(drills) == 1 else f"All {len(drills)} drills passed"
     said = [f"{counts[outcome]} {outcome}" for outcome in reversed(RANK) if counts[outcome]]
@@ -259,14 +263,15 @@ class _Case:
 
 
 def _other_cases(results: Results) -> list[_Case]:
-    """Return the cases that are not drills, the worst first."""
+    """Return the cases that are not drills and have something to say, the worst first."""
     drills = {(d["id"], d["marker"]) for d in as_json(results)["drills"]}
     others = [case for case in results.cases if (case.id, case.suite) not in drills]
 
     def rank(case: CaseResult) -> tuple[int, str, str]:
         return (-RANK.index(case.verdict.outcome), case.suite, case.id)
 
+    told = [case for case in others if case.verdict.outcome is not Outcome.PASSED or case.verdict.reason]
     return [
         _Case(c.id, c.suite, f"{c.place.file}:{c.place.line}", str(c.verdict.outcome), c.verdict.reason)
-        for c in sorted(others, key=rank)
+        for c in sorted(told, key=rank)
     ]

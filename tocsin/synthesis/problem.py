@@ -74,7 +74,7 @@ class Problem:
     """Of CPU, after which the search is given up."""
 
 
-def problem_of(  # noqa: PLR0913 a rule has that many parts
+def problem_of(
     name: str,
     expression: str,
     *,

@@ -66,7 +66,7 @@ class Edge:
 class Assertion:
     """What must be so at a moment of a test; times in seconds."""
 
-    property: Property
+    proves: Property
     state: State
     at: float
     since: float | None = None
@@ -79,7 +79,7 @@ class Assertion:
     @property
     def claim(self) -> str:
         """The property, with its edge: `inactive:1`."""
-        return f"{self.property}:{self.edge}" if self.edge else str(self.property)
+        return f"{self.proves}:{self.edge}" if self.edge else str(self.proves)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
