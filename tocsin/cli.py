@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -15,6 +16,9 @@ from tocsin.supervisor import Trouble
 from tocsin.system import BadSystem
 
 BAD_INPUT, INTERRUPTED = 2, 130
+SELDOM = 200_000
+"""New objects between two looks for garbage, for commands that make many, keep nearly all, and end."""
+SHORT = ("check", "explain")
 COMMANDS = {
     "check": "examine the files of a folder; starts nothing",
     "explain": "say what a check looks for, why, and how to mend it",
@@ -28,6 +32,8 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] and given[0] in SHORT:
+        gc.set_threshold(SELDOM)
     parser, run = _parser(given[0] if given else "")
     options, rest = parser.parse_known_args(given)
     if rest and ("names" not in options or any(word.startswith("-") for word in rest)):

@@ -21,7 +21,7 @@ _RULES = (
     " templates know.",
     bad=Example({"rules.yml": _RULES % "$valu"}, at="$valu"),
     good=Example({"rules.yml": _RULES % "$value | humanize"}),
-    origin="promtool",
+    origin="promtool, pint alerts/template",
 )
 def alert_template_invalid(alert: Rule, model: Model) -> Iterator[Remark]:
     """A template that does not parse makes Prometheus refuse the whole rule file, and none of its rules is loaded.

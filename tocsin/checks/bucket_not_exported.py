@@ -26,6 +26,7 @@ _RULES = (
     fix="Use the bound of a bucket that is there, or add the bucket where the histogram is made.",
     bad=Example({"shop/metrics.py": _APPLICATION, "rules.yml": _RULES}, at='le="0.3"'),
     good=Example({"shop/metrics.py": _APPLICATION, "rules.yml": _RULES.replace("0.3", "0.5")}),
+    origin="pint promql/series",
 )
 def bucket_not_exported(model: Model) -> Iterator[Remark]:
     """Each bucket is a series of its own: one with another bound does not exist, and nothing is interpolated.

@@ -15,6 +15,7 @@ _RULES = "groups:\n- name: a\n  rules:\n  - alert: A\n    expr: {}\n"
     fix="Turn one of the two comparisons round, or join them with `or`.",
     bad=Example({"rules.yml": _RULES.format("queue_length > 100 and queue_length < 50")}, at="queue_length < 50"),
     good=Example({"rules.yml": _RULES.format("queue_length > 100 and queue_length < 500")}),
+    origin="pint promql/impossible",
 )
 def conditions_contradict(rule: Rule, model: Model) -> Iterator[Remark]:
     """No series can meet both conditions at once, so the rule can never yield anything.

@@ -40,6 +40,7 @@ def _example(uid: str) -> Example:
     fix="Write the uid of a data source that is provisioned, and an address under which it answers.",
     bad=_example("prom"),
     good=_example("prometheus"),
+    origin="dashboard-linter panel-datasource-rule",
 )
 def datasource_unresolved(model: Model) -> Iterator[Remark]:
     """Every panel that asks it shows an error instead of data.

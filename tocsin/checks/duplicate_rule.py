@@ -28,7 +28,7 @@ _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
     fix="Give one of them another name or another label, or take it away.",
     bad=Example({"rules.yml": _RULES.format("warning")}, at="used_ratio > 0.9"),
     good=Example({"rules.yml": _RULES.format("critical")}),
-    origin="promtool",
+    origin="promtool, pint rule/duplicate",
 )
 def duplicate_rule(model: Model) -> Iterator[Remark]:
     """Two alerts of the same labels are one alert to Alertmanager, which the one resolves while the other still fires.

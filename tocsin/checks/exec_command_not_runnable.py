@@ -64,7 +64,7 @@ def _command(container: Container, words: tuple[Part, ...], where: str) -> Itera
         return
     texts = [part.text for part in words]
     if _SHELLS.fullmatch(first.text):
-        yield from _unexpanded(container, words, subject)
+        yield from _unexpanded(container, words, subject, by_shell=True)
         return
     stripped = first.text.strip()
     if " " in stripped and not stripped.startswith("/") and "\\" not in stripped:
@@ -87,10 +87,10 @@ def _command(container: Container, words: tuple[Part, ...], where: str) -> Itera
         fix = f"Write `$({variable.text.strip('${}')})`, or run the command by a shell."
         yield at(variable, told, subject=subject, fix=fix)
         return
-    yield from _unexpanded(container, words, subject)
+    yield from _unexpanded(container, words, subject, by_shell=False)
 
 
-def _unexpanded(container: Container, words: tuple[Part, ...], subject: str) -> Iterator[Remark]:
+def _unexpanded(container: Container, words: tuple[Part, ...], subject: str, *, by_shell: bool) -> Iterator[Remark]:
     """Yield references to variables that have no literal value: Kubernetes leaves them, and a shell runs them."""
     known = container.environment
     taken = {part.string("name") for part in container.part.list("env")}
@@ -99,5 +99,9 @@ def _unexpanded(container: Container, words: tuple[Part, ...], subject: str) -> 
             name = found[1]
             if name in taken and name not in known:
                 told = f"`$({name})` is not replaced in the command: its value comes from elsewhere"
+                yield at(part, told, subject=subject, fix=f"Run the command by a shell, and write ${name} there.")
+                return
+            if name not in taken and container.part.list("envFrom") and not by_shell:
+                told = f"`$({name})` is not replaced in the command: what comes by `envFrom` is no literal value"
                 yield at(part, told, subject=subject, fix=f"Run the command by a shell, and write ${name} there.")
                 return

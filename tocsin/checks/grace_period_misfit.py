@@ -46,6 +46,7 @@ def grace_period_misfit(workload: Workload) -> Iterator[Remark]:
         if wait is not None:
             yield from _too_short(workload, container, *wait)
         yield from _server(workload, container, wait[1] if wait is not None else 0.0)
+        yield from _longer_than_the_pod(workload, container)
     for container in workload.running if workload.runs_on else ():
         hanging = tuple(_too_long(workload, container))
         if hanging:
@@ -89,6 +90,20 @@ def _server(workload: Workload, container: Container, wait: float) -> Iterator[R
                 f"{seconds(workload.grace)}"
             )
             yield at(value, told, subject=container.subject, severity=Severity.WARNING)
+
+
+def _longer_than_the_pod(workload: Workload, container: Container) -> Iterator[Remark]:
+    """Yield probes that give the container longer to end than an ordinary deletion does."""
+    for probe in container.probes:
+        part = probe.part.get("terminationGracePeriodSeconds")
+        grace = part.number()
+        if probe.kind != "readinessProbe" and grace is not None and grace > workload.grace:
+            told = (
+                f"after a failed {probe.word} probe `{container.name}` has {seconds(grace)} to end, longer than the "
+                f"{seconds(workload.grace)} that it has when the pod is deleted"
+            )
+            fix = "Let the probe's terminationGracePeriodSeconds be the shorter one; it is for what hangs."
+            yield at(part, told, subject=probe.subject, severity=Severity.INFO, fix=fix)
 
 
 def _too_long(workload: Workload, container: Container) -> Iterator[Remark]:

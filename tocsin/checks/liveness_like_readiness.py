@@ -55,7 +55,10 @@ def liveness_like_readiness(container: Container, model: Model) -> Iterator[Rema
     liveness, readiness = container.probe("livenessProbe"), container.probe("readinessProbe")
     if liveness is None or readiness is None or not liveness.handler or not container.workload.runs_on:
         return
-    if _asked(liveness) != _asked(readiness) or liveness.timing.patience > readiness.timing.patience:
+    if _asked(liveness) != _asked(readiness):
+        return
+    if liveness.timing.patience > readiness.timing.patience:
+        yield from _little_later(container, liveness, readiness)
         return
     told = (
         f"liveness asks `{container.name}` what readiness asks and kills it after {_patience(liveness)}; readiness "
@@ -65,6 +68,18 @@ def liveness_like_readiness(container: Container, model: Model) -> Iterator[Rema
     severity = Severity.ERROR if certain else Severity.WARNING
     action = liveness.action
     yield at(action.get("path") or action, told, severity=severity, related=(readiness.part.place,))
+
+
+def _little_later(container: Container, liveness: Probe, readiness: Probe) -> Iterator[Remark]:
+    """Yield a liveness probe that leaves a container less time to recover than readiness takes to spare it."""
+    rest = liveness.timing.patience - readiness.timing.patience
+    if rest < readiness.timing.patience:
+        told = (
+            f"liveness asks `{container.name}` what readiness asks and kills it {seconds(rest)} after its requests are "
+            "taken away, which is little time to recover"
+        )
+        action = liveness.action
+        yield at(action.get("path") or action, told, severity=Severity.INFO, related=(readiness.part.place,))
 
 
 def _asked(probe: Probe) -> tuple[object, ...]:

@@ -16,6 +16,7 @@ _RULES = "groups:\n- name: node\n  rules:\n  - alert: DiskFull\n    expr: node_f
     fix="Use the name that the exporter has now.",
     bad=Example({"rules.yml": _RULES.format("")}, at="node_filesystem_avail"),
     good=Example({"rules.yml": _RULES.format("_bytes")}),
+    origin="pint promql/series",
 )
 def metric_renamed(model: Model) -> Iterator[Remark]:
     """Nothing has the name since the exporter gave it up: the alert cannot fire, the panel stays empty.

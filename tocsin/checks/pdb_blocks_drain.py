@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from tocsin.artefacts.kubernetes import KubernetesObject
-from tocsin.checks import Example, Remark, at, check
+from tocsin.checks import Example, Remark, at, at_key, check
 from tocsin.finding import Severity
 from tocsin.model import Model
 from tocsin.model.workloads import Workload
@@ -40,7 +40,7 @@ spec:
     fix="Leave room for one pod at least: `maxUnavailable: 1`.",
     bad=Example({"shop.yaml": _MANIFEST.format(available=2)}, at="minAvailable: 2"),
     good=Example({"shop.yaml": _MANIFEST.format(available=1)}),
-    origin="kube-linter pdb-max-unavailable",
+    origin="kube-linter pdb-max-unavailable, kube-linter pdb-min-available",
 )
 def pdb_blocks_drain(kubernetes_object: KubernetesObject, model: Model) -> Iterator[Remark]:
     """No machine with such a pod on it can be drained, so upgrades hang, and alerts on exhausted budgets ring for ever.
@@ -66,6 +66,19 @@ def pdb_blocks_drain(kubernetes_object: KubernetesObject, model: Model) -> Itera
         told = "a pod that never gets ready counts against the budget, and so holds up the drain of its machine"
         fix = "Set unhealthyPodEvictionPolicy to AlwaysAllow: a pod that is not ready serves nobody."
         yield at(policy, told, severity=Severity.WARNING, fix=fix)
+    elif not policy and _probed(guarded):
+        told = (
+            f"a pod of `{_probed(guarded)}` that never gets ready may hold up the drain of its machine: without "
+            "unhealthyPodEvictionPolicy it counts against the budget"
+        )
+        fix = "Set unhealthyPodEvictionPolicy to AlwaysAllow: a pod that is not ready serves nobody."
+        yield at_key(spec, told, severity=Severity.INFO, fix=fix)
+
+
+def _probed(guarded: tuple[Workload, ...]) -> str:
+    """Return the name of a workload of which a probe says whether it is ready; empty if there is none."""
+    names = (each.object.name for each in guarded if any(c.probe("readinessProbe") for c in each.running))
+    return next(names, "")
 
 
 def _too_many(least: Part, guarded: tuple[Workload, ...], model: Model) -> str:

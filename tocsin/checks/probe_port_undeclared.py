@@ -35,7 +35,7 @@ _EXPOSED = re.compile(r"^\s*EXPOSE\s+(.+)$", re.MULTILINE | re.IGNORECASE)
     fix="Ask a port of the container, or declare this one.",
     bad=Example({"pod.yaml": _POD.format(port="htpp")}, at="port: htpp"),
     good=Example({"pod.yaml": _POD.format(port="http")}),
-    origin="kube-linter readiness-port",
+    origin="kube-linter liveness-port, kube-linter readiness-port, kube-linter startup-port",
 )
 def probe_port_undeclared(model: Model) -> Iterator[Remark]:
     """A name that the container does not declare makes every attempt an error that counts neither way.

@@ -25,6 +25,7 @@ spec:
 """
 _TLS = re.compile(r"tls|ssl|https|cert|x509|pki|keystore|secure", re.IGNORECASE)
 """Traces of TLS in how a container is started and what is mounted into it."""
+_GRPC_TLS = re.compile(r"grpc(?:[-_.]server)?[-_.](?:tls|ssl)[-_.](?:cert|key|enabled)", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"http(?:-\w+)*|(?:\w+-)*http")
 _TLS_NAME = re.compile(r"https(?:-\w+)*|(?:\w+-)*https|(?:\w+-)*tls")
 
@@ -59,6 +60,16 @@ def probe_scheme_mismatch(container: Container) -> Iterator[Remark]:
         if name and not probe.action.string("mode") and _TLS_NAME.fullmatch(_name(container, probe)):
             said = f"the {probe.word} probe speaks gRPC without TLS to the port `{_name(container, probe)}`"
             yield at(probe.port, said, subject=probe.subject, severity=Severity.WARNING)
+        elif probe.handler == "grpc" and not probe.action.string("mode") and (flag := _grpc_by_tls(container)):
+            said = f"the {probe.word} probe speaks gRPC without TLS, and `{container.name}` is told `{flag}`"
+            yield at(probe.port, said, subject=probe.subject, severity=Severity.WARNING)
+
+
+def _grpc_by_tls(container: Container) -> str:
+    """Return the flag or the variable by which a container's gRPC server is told to speak TLS; empty if none is."""
+    flags = (part.text.partition("=")[0] for part in container.command_line if part.text.startswith("-"))
+    names = (name for name, part in container.environment.items() if part.text.lower() not in ("", "false", "0"))
+    return next((each for each in (*flags, *names) if _GRPC_TLS.search(each)), "")
 
 
 def _remark(probe: Probe, message: str) -> Remark:

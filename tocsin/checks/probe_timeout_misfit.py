@@ -69,8 +69,8 @@ def probe_timeout_misfit(probe: Probe) -> Iterator[Remark]:
         share = quantity(limit.text)
         if share is not None and 0 < share < _LITTLE and _slow_runtime(probe.container):
             told = (
-                f"`{probe.container.name}` has {seconds(timing.timeout)} to answer the {probe.word} probe{default}, and "
-                f"{limit.text} of a processor to do it with"
+                f"`{probe.container.name}` has {seconds(timing.timeout)} to answer the {probe.word} probe{default}, "
+                f"and {limit.text} of a processor to do it with"
             )
             yield said(where, told, fix="Set timeoutSeconds to 5 or more, or give the container more of the processor.")
 

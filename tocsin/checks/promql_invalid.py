@@ -31,7 +31,7 @@ _UNRENDERED = re.compile(r"\{\{-?\s*[.$\"\w][^={}]*\}\}|\{%")
     fix="Mend the expression at the place that is marked; `promtool check rules` says when it parses.",
     bad=Example({"rules.yml": _RULES.format("up = 0")}, at="up = 0"),
     good=Example({"rules.yml": _RULES.format("up == 0")}),
-    origin="promtool",
+    origin="promtool, pint promql/syntax, dashboard-linter target-promql-rule",
 )
 def promql_invalid(model: Model) -> Iterator[Remark]:
     """Prometheus refuses the whole rule file, so that none of its rules is loaded; elsewhere the query shows an error.

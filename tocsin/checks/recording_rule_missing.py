@@ -21,7 +21,7 @@ _RULES = (
     fix="Record it under the name that is asked for, or ask for the name that is recorded.",
     bad=Example({"rules.yml": _RULES.format("_")}, at="job:errors:rate5m > 1"),
     good=Example({"rules.yml": _RULES.format("")}),
-    origin="pint rule/dependency",
+    origin="pint promql/series, pint rule/dependency",
 )
 def recording_rule_missing(model: Model) -> Iterator[Remark]:
     """The series is written by nobody, so the expression yields nothing, and an alert on it cannot fire.

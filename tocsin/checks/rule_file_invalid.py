@@ -35,7 +35,7 @@ _GOOD = (
     fix="Write it as https://prometheus.io/docs/prometheus/latest/configuration/recording_rules/ shows.",
     bad=Example({"rules.yml": _GOOD.replace("for: 5m", "fors: 5m")}, at="fors: 5m"),
     good=Example({"rules.yml": _GOOD}),
-    origin="promtool",
+    origin="promtool, pint yaml/parse",
 )
 def rule_file_invalid(model: Model) -> Iterator[Remark]:
     """Prometheus refuses the whole file and loads none of its rules; after a reload it goes on with the old ones.

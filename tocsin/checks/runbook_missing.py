@@ -22,6 +22,7 @@ def _example(page: str) -> Example:
     fix="Write the page, or link to the one that is meant.",
     bad=_example("DiskFull"),
     good=_example("Full"),
+    origin="pint rule/link",
 )
 def runbook_missing(model: Model) -> Iterator[Remark]:
     """Who is woken by the alert finds no page that says what to do.

@@ -48,12 +48,22 @@ def startup_budget_over_progress_deadline(workload: Workload) -> Iterator[Remark
     for container in workload.running:
         for probe in container.probes:
             late = _late(probe, deadline)
-            if late:
-                field = "initialDelaySeconds" if probe.kind == "readinessProbe" else "failureThreshold"
+            slow = "" if late or probe.kind != "readinessProbe" else _slow(probe, deadline)
+            if late or slow:
+                field = "initialDelaySeconds" if probe.kind == "readinessProbe" and late else "failureThreshold"
                 there = probe.part.get(field)
                 said = "" if given else ", the default"
-                told = f"{late}; the rollout is called failed after {seconds(deadline)}{said}"
-                yield (at if there else at_key)(there or probe.part, told, subject=probe.subject)
+                told = f"{late or slow}; the rollout is called failed after {seconds(deadline)}{said}"
+                severity = Severity.WARNING if late else Severity.INFO
+                yield (at if there else at_key)(there or probe.part, told, subject=probe.subject, severity=severity)
+
+
+def _slow(probe: Probe, deadline: float) -> str:
+    """Return that a pod which stops answering counts as ready for longer than a rollout lasts."""
+    timing = probe.timing
+    if timing.patience < deadline:
+        return ""
+    return f"`{probe.container.name}` counts as ready for {seconds(timing.patience)} after its last answer"
 
 
 def _late(probe: Probe, deadline: float) -> str:

@@ -54,6 +54,7 @@ _SHARE = "sum(rate(errors_total[5m])) / sum(rate(requests_total[5m]))"
     fix="Choose the unit that the expression is of, or multiply the expression to that of the unit.",
     bad=_panel("percent", _SHARE),
     good=_panel("percentunit", _SHARE),
+    origin="dashboard-linter panel-units-rule",
 )
 def unit_mismatch(panel: Panel, model: Model) -> Iterator[Remark]:
     """Who reads the panel takes the number for another one, mostly by a factor of 8, 100 or 1000.

@@ -23,7 +23,7 @@ _RULES = "groups:\n- name: a\n  rules:\n  - alert: Slow\n    expr: {}\n"
     good=Example(
         {"rules.yml": _RULES.format("sum by (job) (rate(e_total[5m])) / sum by (job) (rate(r_total[5m])) > 0.1")}
     ),
-    origin="pint promql/vector_matching",
+    origin="pint promql/vector_matching, pint promql/impossible",
 )
 def vector_matching_broken(model: Model) -> Iterator[Remark]:
     """No series of the one side is ever paired with one of the other, so the expression yields nothing.

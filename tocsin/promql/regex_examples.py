@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from functools import lru_cache
 from itertools import islice, product
 
@@ -13,14 +14,16 @@ _FREE = ("x1", "x2", "x3", "x4")
 _CLASSES = {"d": "5126", "w": "a1b2", "s": " ", "D": "ab", "W": "-.", "S": "a1b2"}
 _POSIX = {"alnum": "a1b2", "alpha": "ab", "digit": "5126", "lower": "ab", "upper": "AB", "space": " ", "punct": "-."}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "a": "\a"}
-_ANY = "a1b2cxyz0"
+_ANY = "0123ab-xyz"
 
 
 @lru_cache(maxsize=4096)
 def examples(pattern: str) -> tuple[str, ...]:
     """Return some texts that the anchored `pattern` matches, plain ones first; none if the pattern is beyond us."""
     try:
-        compiled = re.compile(pattern, re.ASCII | re.DOTALL)
+        with warnings.catch_warnings():  # Python warns of what a set may come to mean in later versions
+            warnings.simplefilter("ignore")
+            compiled = re.compile(pattern, re.ASCII | re.DOTALL)
         found = _Reader(pattern).whole()
     except (re.error, OverflowError, RecursionError, IndexError, ValueError):
         return ()
