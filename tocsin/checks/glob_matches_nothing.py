@@ -78,6 +78,8 @@ def _unmatched(model: Model, file: str, part: Part, running: list[Process], subj
         opaque = not process.known(whole) or any(glob(whole).fullmatch(path) for path in process.opaque)
         if any(True for _ in process.matching(pattern)) or opaque or "$" in pattern:
             continue
+        if process.renamed(pattern) is not None or process.left_out(pattern, model.folder.names) is not None:
+            continue  # who mounts it is at fault, and `mounted-file-missing` says so
         meant = _meant(process, pattern)
         if meant is not None:
             path, _, named = meant

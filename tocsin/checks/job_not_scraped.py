@@ -103,7 +103,7 @@ def _misses(matcher: Matcher, jobs: set[str]) -> bool:
     if matcher.name != "job" or not matcher.value:
         return False
     if matcher.op == "=":
-        return matcher.value not in jobs
+        return matcher.value not in jobs and "|" not in matcher.value  # no name, but a pattern in the wrong place
     if matcher.op == "=~":
         return matches(matcher.value, "") is False and all(matches(matcher.value, job) is False for job in jobs)
     return False

@@ -88,24 +88,12 @@ def _loaded(model: Model, process: Process) -> Iterator[Remark]:
         whole = posixpath.normpath(posixpath.join(_folder(process.config_path), part.text))
         if any(True for _ in process.matching(part.text)) or not process.known(whole):
             continue
-        wanted = glob(posixpath.basename(part.text))
-        renamed = [
-            (path, content)
-            for path, content in process.files.items()
-            if content.named is not None
-            and content.file
-            and content.part is None
-            and wanted.fullmatch(posixpath.basename(content.file))
-            and not wanted.fullmatch(posixpath.basename(path))
-        ]
-        for path, content in renamed[:1]:
-            if content.named is not None:
-                message = f"{process.subject} looks for {whole}, and {content.file} is mounted as {path}"
-                yield at(content.named, message, subject=f"{process.subject}/{part.text}", related=(part.place,))
-        beside = glob(posixpath.normpath(posixpath.join(_folder(config.file), part.text)))
-        there = [name for name in model.folder.names if beside.fullmatch(name)]
-        if not renamed and there and config.named.route[:1] == ("configMapGenerator",):
-            message = f"{process.subject} looks for {whole}, and {there[0]} is no key of the ConfigMap"
+        renamed, left_out = process.renamed(part.text), process.left_out(part.text, model.folder.names)
+        if renamed is not None and renamed[1].named is not None:
+            message = f"{process.subject} looks for {whole}, and {renamed[1].file} is mounted as {renamed[0]}"
+            yield at(renamed[1].named, message, subject=f"{process.subject}/{part.text}", related=(part.place,))
+        elif left_out is not None:
+            message = f"{process.subject} looks for {whole}, and {left_out} is no key of the ConfigMap"
             yield at(config.named, message, subject=f"{process.subject}/{part.text}", related=(part.place,))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tocsin.checks import Example, Remark, at, check
@@ -31,6 +32,7 @@ spec:
   selector: {{app: shop}}
   ports: [{{port: 80, targetPort: 8080}}]
 """
+_HEALTH = re.compile(r"health|ready|readiness|live|status|ping")
 
 
 @check(
@@ -48,6 +50,8 @@ def readiness_port_not_served(container: Container, model: Model) -> Iterator[Re
     probe = container.probe("readinessProbe")
     if probe is None or probe.port_number is None or probe.action.string("host") or container.workload.knative:
         return
+    if any(_HEALTH.search(step) for step in probe.steps):
+        return  # made to answer for the server, on a port of its own
     served = _served(container, model)
     if not served or any(probe.port_number in ports for ports in _all_served(container, model)):
         return

@@ -33,7 +33,7 @@ spec:
   selector: {{app: shop}}
   ports: [{{port: 80, targetPort: 8080}}]
 """
-_NONE, _LITTLE = 2.0, 10.0
+_NONE, _LITTLE = 2.0, 5.0
 """Seconds in which nothing that was begun is finished, and in which not everything is."""
 
 

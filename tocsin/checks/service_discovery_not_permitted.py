@@ -153,7 +153,7 @@ def _refused(model: Model, process: Process, asked: dict[str, tuple[str, frozens
     for role, (job, names) in asked.items():
         for group, resource in _NEEDS.get(role, ()):
             if not any(_suffices(grant, group, resource, names) for grant in grants):
-                yield _remark(process, grants, (job, role), (group, resource))
+                yield _remark(process, grants, (job, role, names), (group, resource))
 
 
 def _binds(model: Model, binding: KubernetesObject, process: Process) -> bool:
@@ -193,8 +193,10 @@ def _suffices(grant: _Grant, group: str, resource: str, names: frozenset[str]) -
     return "*" in granted or granted.issuperset(_VERBS)
 
 
-def _remark(process: Process, grants: list[_Grant], what: tuple[str, str], needed: tuple[str, str]) -> Remark:
-    job, role = what
+def _remark(
+    process: Process, grants: list[_Grant], what: tuple[str, str, frozenset[str]], needed: tuple[str, str]
+) -> Remark:
+    job, role, names = what
     group, resource = needed
     near = [
         r
@@ -205,12 +207,18 @@ def _remark(process: Process, grants: list[_Grant], what: tuple[str, str], neede
     part = near[0].get("verbs") if near else grants[0].role.part.get("metadata", "name")
     shown = f"{resource}.{group}" if group else resource
     has = f"only {', '.join(p.text for p in near[0].list('verbs'))}" if near else "no verb"
-    scope = "" if any(grant.everywhere for grant in grants) else " in all namespaces"
+    scope = "" if any(grant.everywhere for grant in grants) else f" in {_shown(names)}"
     message = (
         f"job `{job}` (role {role}) has to list and watch {shown}{scope}; {grants[0].role.kind} {grants[0].role.name} "
         f"grants {_account(process)} {has}"
     )
     return at(part, message, subject=f"{process.subject}/{shown}")
+
+
+def _shown(namespaces: frozenset[str]) -> str:
+    if not namespaces:
+        return "all namespaces"
+    return f"the namespace{'s' * (len(namespaces) > 1)} {', '.join(sorted(namespaces))}"
 
 
 def _unbound(model: Model, process: Process, asked: dict[str, tuple[str, frozenset[str]]]) -> Iterator[Remark]:

@@ -87,11 +87,11 @@ def _labels(text: str) -> dict[str, str]:
     found = {}
     for match in _LABEL.finditer(text):
         name = match["name"]
-        found[_unquoted(name[1:-1]) if name.startswith('"') else name] = _unquoted(match["value"])
+        found[unquoted(name[1:-1]) if name.startswith('"') else name] = unquoted(match["value"])
     return found
 
 
-def _unquoted(text: str) -> str:
+def unquoted(text: str) -> str:
     """Undo Go's strconv.Quote."""
 
     def plain(match: re.Match[str]) -> str:

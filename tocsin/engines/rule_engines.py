@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tocsin.engines.binaries import Engine, find_engine, version
+from tocsin.engines.promtool import unquoted
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.promql.evaluation import PROMETHEUS_3, Generation, generation_of
 from tocsin.supervisor import Completed, Kind, Trouble, run_once
@@ -33,6 +34,15 @@ _BLOCK = re.compile(
     r'^ *expr: "(?P<expr>(?:[^"\\]|\\.)*)", time: (?P<rest>.*?)(?=^ *expr: "|^ *FAILED|\Z)', re.M | re.S
 )
 _NUMBER = re.compile(r"# file (?P<number>\d+) # claim ")
+QUESTION = 'tocsin_file: "asked"'
+"""Stands in a test file as the label of an alert that cannot be, so that the engine tells what alerts there are."""
+_ANSWER = re.compile(
+    r'^ *alertname: [^\n]*\n *exp:\[\n *0:\n *Labels:\{[^\n]*tocsin_file="(?P<number>\d+)"\}\n.*?^ *got:\[(?P<got>.*?)^ *\]',
+    re.MULTILINE | re.DOTALL,
+)
+_EMPTY_ANSWER = re.compile(r'tocsin_file="(?P<number>\d+)"\}(?:(?!tocsin_file).)*?^ *got:\[\]', re.MULTILINE | re.DOTALL)
+_RENDERED = re.compile(r"^ *Labels:\{(?P<labels>.*)\}\n *Annotations:\{(?P<annotations>.*)\},?$", re.MULTILINE)
+_PAIR = re.compile(r'(?P<name>[a-zA-Z_:][\w:]*|"(?:[^"\\]|\\.)*")="(?P<value>(?:[^"\\]|\\.)*)"')
 _REFUSED = re.compile(r'failed to run unit test for file "(?P<file>[^"]+)"')
 
 
@@ -68,6 +78,14 @@ class RuleFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class Rendered:
+    """An alert as the engine would send it."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """What an engine says of one test file."""
 
@@ -76,6 +94,8 @@ class Said:
     """Its output about expressions that came out otherwise, with their marks."""
     refused: str = ""
     """Why the file was not run, or not to its end: no file of ours should be."""
+    rendered: tuple[Rendered, ...] = ()
+    """The alerts that it was asked for, where the file has the question."""
 
 
 def rule_engine(path: Path | None = None) -> RuleEngine:
@@ -130,7 +150,7 @@ def _sweep(parent: Path) -> None:
 def _write(folder: Path, number: int, files: RuleFiles, engine: RuleEngine) -> None:
     folder.mkdir()
     (folder / "rules.yml").write_text(files.rules, encoding="utf-8")
-    tests = files.tests.replace("# claim ", f"# file {number} # claim ")
+    tests = files.tests.replace("# claim ", f"# file {number} # claim ").replace(QUESTION, f'tocsin_file: "{number}"')
     if engine.vmalert:
         tests = tests.replace("\n  promql_expr_test:", "\n  metricsql_expr_test:")
     (folder / "tests.yml").write_text(tests, encoding="utf-8")
@@ -156,10 +176,28 @@ def _run(engine: RuleEngine, folder: Path, numbers: Sequence[int]) -> list[Said]
             marked.setdefault(int(found["number"]), []).append(block[0].strip())
     if engine.vmalert:
         return _of_vmalert(engine, folder, numbers, marked, text)
-    if _failed_files(done) != len(marked):
+    answers = _answers(text)
+    if _failed_files(done) != len(marked.keys() | answers.keys()):
         # A file failed of which no claim is told: its rules or series are refused. One file alone tells which.
         return _halved(engine, folder, numbers, _told(done))
-    return [Said(passed=n not in marked, failures="\n".join(marked.get(n, ()))) for n in numbers]
+    return [
+        Said(passed=n not in marked, failures="\n".join(marked.get(n, ())), rendered=answers.get(n, ())) for n in numbers
+    ]
+
+
+def _answers(text: str) -> dict[int, tuple[Rendered, ...]]:
+    """Return which alerts there were in each file that asked."""
+    if "tocsin_file" not in text:
+        return {}
+    found: dict[int, tuple[Rendered, ...]] = {int(each["number"]): () for each in _EMPTY_ANSWER.finditer(text)}
+    for answer in _ANSWER.finditer(text):
+        alerts = (Rendered(_pairs(each["labels"]), _pairs(each["annotations"])) for each in _RENDERED.finditer(answer["got"]))
+        found[int(answer["number"])] = tuple(alerts)
+    return found
+
+
+def _pairs(text: str) -> dict[str, str]:
+    return {each["name"].strip('"'): unquoted(each["value"]) for each in _PAIR.finditer(text)}
 
 
 def _failed_files(done: Completed) -> int:

@@ -127,6 +127,24 @@ class Process:
             if compiled.fullmatch(path):
                 yield path, content
 
+    def renamed(self, pattern: str) -> tuple[str, Content] | None:
+        """Return the file of the folder that a glob means by its name, and that stands here under another one."""
+        wanted = glob(posixpath.basename(pattern))
+        for path, content in self.files.items():
+            mounted = content.named is not None and content.file and content.part is None
+            if mounted and wanted.fullmatch(posixpath.basename(content.file)):
+                if not wanted.fullmatch(posixpath.basename(path)):
+                    return path, content
+        return None
+
+    def left_out(self, pattern: str, names: Iterable[str]) -> str | None:
+        """Return the file beside the configuration that a glob means and that its kustomization does not take."""
+        config = self.config
+        if config is None or config.named is None or config.named.route[:1] != ("configMapGenerator",):
+            return None
+        beside = glob(posixpath.normpath(posixpath.join(posixpath.dirname(config.file), pattern)))
+        return next((name for name in names if beside.fullmatch(name)), None)
+
 
 @lru_cache(maxsize=1024)
 def glob(pattern: str) -> re.Pattern[str]:

@@ -287,6 +287,13 @@ def matched(matchers: Iterable[Matcher], metric: str | None = None) -> LabelFact
     return LabelFacts(named, ANY, any(not values.any for values in named.values()))
 
 
+_ANYTHING: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys((".*", "(.*)", "^.*$", "^.*", ".*$"), frozenset[str]()),
+    **dict.fromkeys((".+", "(.+)", "^.+$"), frozenset({""})),
+}
+"""The patterns that match every text, or every text but the empty one, with what a label may be that matches not."""
+
+
 def _asked(matcher: Matcher) -> Values:
     if matcher.op == "=":
         return one_of([matcher.value])
@@ -300,6 +307,8 @@ def _asked(matcher: Matcher) -> Values:
         return Values(never=frozenset({""} if refuses_empty else ()), patterns=frozenset({matcher.value}))
     if spelt is not None:
         return Values(never=spelt)
+    if matcher.value in _ANYTHING:
+        return Values(only=_ANYTHING[matcher.value])
     empty = frozenset({""} if regex.matches_empty(matcher.value) else ())
     return Values(never=empty, refused=frozenset({matcher.value}))
 

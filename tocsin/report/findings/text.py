@@ -49,8 +49,18 @@ def _excerpt(text: str, place: Place, width: int) -> Iterator[str]:
     shown = line[begin : begin + MOST_SHOWN]
     column = place.column - 1 - begin
     yield f"{place.line:>5} | {'…' if begin else ''}{shown}{'…' if begin + MOST_SHOWN < len(line) else ''}"
-    marks = max(1, min(width, len(shown) - column))
+    marks = max(1, min(width if width > 1 else _bracketed(shown[column:]), len(shown) - column))
     yield f"      | {' ' * (column + bool(begin))}{'^' * marks}"
+
+
+def _bracketed(text: str) -> int:
+    """Return how many characters a list or a mapping takes that begins a text and ends within it; else 1."""
+    depth = 0
+    for i, character in enumerate(text if text[:1] in ("[", "{") else ""):
+        depth += (character in "[{") - (character in "]}")
+        if not depth:
+            return i + 1
+    return 1
 
 
 def _paragraph(title: str, text: str) -> Iterator[str]:
