@@ -277,7 +277,7 @@ def _is(wanted: str, value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         # 0x1F and 1_000 are numbers to the API machinery; ours are texts, and whether they were quoted is not known.
         return isinstance(value, str) and re.fullmatch(r"[-+]?(?:0[xob]?[0-9A-Fa-f]+|\d+(?:_\d+)+)", value) is not None
-    return wanted == "number" or float(value).is_integer()
+    return wanted == "number" or isinstance(value, int) or value.is_integer()
 
 
 def shown(part: Part) -> str:

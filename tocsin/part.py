@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -90,9 +91,11 @@ class Part:
         return self.get(*route).text
 
     def number(self, *route: str | int) -> float | None:
-        """Return the number at a route; None if there is none."""
+        """Return the number at a route; None if there is none, or one that is beyond all measure (`1e999`)."""
         value = self.get(*route).value
-        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return None
+        return float(value) if abs(value) <= sys.float_info.max else None
 
     def strings(self, *route: str | int) -> dict[str, str]:
         """Return the mapping at a route with its scalars as they were written; empty if there is none."""

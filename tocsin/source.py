@@ -221,7 +221,7 @@ def place_within(text: str, place: Place, value: str, offset: int) -> Place:
 
     It is exact for a scalar in any of YAML's styles; where text and value disagree after all, it is `place` itself.
     """
-    lines, offset = text.split("\n"), min(offset, len(value.rstrip("\n")))
+    lines, offset = _lines(text), min(offset, len(value.rstrip("\n")))
     if place.line > len(lines):
         return place
     before, line = lines[place.line - 1][: place.column - 1], lines[place.line - 1][place.column - 1 :]
@@ -235,6 +235,8 @@ def place_within(text: str, place: Place, value: str, offset: int) -> Place:
         indent = len(lines[number - 1].rstrip("\r")) - len(shown)
         return Place(place.file, number, indent + column + 1)
     start = len("\n".join(lines[: place.line - 1])) + (place.line > 1) + place.column - 1
+    if len(value) <= _SHORT:  # a whole file in a ConfigMap is asked for many places: better all of it once
+        value = value[: (offset // _ALIGNED_AT_ONCE + 1) * _ALIGNED_AT_ONCE]
     places = _aligned(text, start, value)
     if not places or (offset >= len(places) and len(places) < len(value)):
         return place
@@ -245,6 +247,16 @@ def place_within(text: str, place: Place, value: str, offset: int) -> Place:
 _BLANK = " \t\r\n"
 _ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 _BLANK_ESCAPES = ("\\n", "\\t", "\\ ", "\\r", "\\\n")
+
+
+_ALIGNED_AT_ONCE = 128
+"""Characters of a scalar; its end is seldom asked for."""
+_SHORT = 4096
+
+
+@lru_cache(maxsize=64)
+def _lines(text: str) -> list[str]:
+    return text.split("\n")
 
 
 @lru_cache(maxsize=16)  # one long scalar is asked for many of its characters

@@ -212,8 +212,20 @@ class Application:
                 place=place,
                 buckets=buckets if maker.type == "histogram" and not maker.family else (),
                 states=_states(given.get("states", ())),
-                lazy=bool(labels) or not complete,
+                lazy=(bool(labels) or not complete) and not (self._begun and _target(site) in self._begun),
             )
+
+    @cached_property
+    def _begun(self) -> frozenset[str]:
+        """The variables and attributes whose series are made before anything is counted: a `.labels(...)` by itself."""
+        modules = (self._evaluation.sources.module(file) for file, text in self.texts.items() if ".labels(" in text)
+        return frozenset(
+            last_name(node.func.value)
+            for module in modules
+            if module is not None
+            for node in _made_in_vain(module.tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "labels"
+        )
 
     def _given(self, maker: Maker, call: ast.Call, env: Env) -> dict[str, tuple[Any, ...]]:
         """Return what a call gives for each argument that a metric hangs on."""
@@ -231,6 +243,23 @@ class Application:
             elif keyword.arg in _TELLING:
                 given[keyword.arg] = self._evaluation.values(keyword.value, env)
         return given
+
+
+def _target(site: Site) -> str | None:
+    """Return the variable or attribute that a call is assigned to."""
+    for node in ast.walk(site.scope.module.tree):
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is site.call:
+            return last_name(node.targets[0] if isinstance(node, ast.Assign) else node.target)
+    return None
+
+
+def _made_in_vain(tree: ast.AST) -> Iterator[ast.expr]:
+    """Yield the expressions whose value nobody uses, and the items of lists, which may be made for what they do."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr):
+            yield node.value
+        elif isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
+            yield node.elt
 
 
 def _hot(module: Module) -> set[str]:

@@ -20,6 +20,8 @@ SKIPPED = frozenset({"node_modules", "venv", "site-packages", "__pycache__"})
 """Folders that hold packages, and what was compiled."""
 
 _ACTION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_OF_ALERTS = re.compile(r"\{\{-?[^{}`]*\$(?:labels|value|externalLabels|externalURL)\b[^{}`]*\}\}")
+"""An action of the texts of an alert, which Prometheus renders itself and no template of files knows."""
 _QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*\"""")
 
 
@@ -137,8 +139,12 @@ def read_structured(text: str, name: str) -> SourceFile:
 
 
 def is_template(text: str) -> bool:
-    """Tell whether a text that is not YAML has actions of a template outside its strings and comments."""
-    bare = (_QUOTED.sub("", line.split(" #")[0]) for line in text.split("\n") if not line.lstrip().startswith("#"))
+    """Tell whether a text that is not YAML has actions of a template outside its strings and comments.
+
+    What Prometheus itself renders in an alert's texts (`{{ $value }}`) makes no template of a rule file that is broken.
+    """
+    lines = (line.split(" #")[0] for line in text.split("\n") if not line.lstrip().startswith("#"))
+    bare = (_OF_ALERTS.sub("", _QUOTED.sub("", line)) for line in lines)
     return any(_ACTION.search(line) or line.lstrip().startswith(("{{", "{%")) for line in bare)
 
 

@@ -25,10 +25,22 @@ class Rule:
     keep_firing_seconds: float
     group: str
     file: str
-    place: Place
-    expression_place: Place
-    hold_place: Place
     part: Part = field(repr=False, compare=False)
+
+    @property
+    def place(self) -> Place:
+        """Where the rule stands."""
+        return self.part.place
+
+    @property
+    def expression_place(self) -> Place:
+        """Where its expression stands."""
+        return self.part.get("expr").place
+
+    @property
+    def hold_place(self) -> Place:
+        """Where its `for` stands; where the rule does, if it has none."""
+        return self.part.get("for").key_place
 
     @property
     def subject(self) -> str:
@@ -49,8 +61,12 @@ class Group:
     file: str
     interval_seconds: float | None
     rules: tuple[Rule, ...]
-    place: Place
     part: Part = field(repr=False, compare=False)
+
+    @property
+    def place(self) -> Place:
+        """Where the group stands."""
+        return self.part.place
 
     @property
     def subject(self) -> str:
@@ -96,7 +112,6 @@ def _group(part: Part, problems: list[Unreadable]) -> Group | None:
         file=part.file,
         interval_seconds=_duration(part, "interval", problems) or None,
         rules=tuple(rule for rule in rules if rule is not None),
-        place=part.place,
         part=part,
     )
 
@@ -119,9 +134,6 @@ def _rule(part: Part, group: str, problems: list[Unreadable]) -> Rule | None:
         keep_firing_seconds=_duration(part, "keep_firing_for", problems) or 0.0,
         group=group,
         file=part.file,
-        place=part.place,
-        expression_place=part.get("expr").place,
-        hold_place=part.get("for").key_place,
         part=part,
     )
 

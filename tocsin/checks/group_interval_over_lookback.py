@@ -31,6 +31,8 @@ def group_interval_over_lookback(group: Group, model: Model) -> Iterator[Remark]
     """
     seconds, lookback = group.interval_seconds or 0.0, model.timing.lookback
     recorded = [rule.name for rule in group.rules if not rule.alerting]
+    if any(slow is group for slow, _, __ in model.timing.asked_in_gaps):
+        return  # `recorded-too-seldom` says what asks for it
     if seconds > lookback and recorded:
         said = f"{recorded[0]} counts as present for {format_duration(lookback)} after each evaluation, and the next "
         yield at(group.part.get("interval"), said + f"one comes after {format_duration(seconds)}")

@@ -10,7 +10,7 @@ from tocsin.checks import Example, Remark, at, check
 from tocsin.finding import Severity
 from tocsin.model import Model
 from tocsin.model.kustomizations import Generator
-from tocsin.model.processes import Process, content_of, glob
+from tocsin.model.processes import Process, content_of
 from tocsin.model.references import alike
 from tocsin.part import Part
 from tocsin.source import offered

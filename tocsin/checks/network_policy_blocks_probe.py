@@ -9,7 +9,7 @@ from tocsin.finding import Severity
 from tocsin.model import Model
 from tocsin.model.cluster import Pod
 from tocsin.model.commands import Asked, asked
-from tocsin.model.network import Denial
+from tocsin.model.network import DNS, Denial
 from tocsin.model.workloads import Probe
 
 _MANIFEST = """\
@@ -81,29 +81,41 @@ def network_policy_blocks_probe(model: Model) -> Iterator[Remark]:
 
 def _probe(model: Model, pod: Pod, probe: Probe) -> Iterator[Remark]:
     for end in asked(probe.part.list("exec", "command")):
-        found = _denied(model, pod, end)
+        if model.services.address(end.host, pod.namespaces) is None:
+            continue
+        found, asks = _denied(model, pod, end), f"asks {end.host}, port {end.port}"
+        if found is None:
+            found, asks = _nameless(model, pod), f"asks for the address of {end.host}"
         if found is not None:
-            denial, number = found
-            names = " and ".join(dict.fromkeys(policy.object.name for policy in denial.policies))
-            way = "out of" if denial.direction == "Egress" else "into"
+            names = " and ".join(dict.fromkeys(policy.object.name for policy in found.policies))
+            way = "out of" if found.direction == "Egress" else "into"
             told = (
-                f"the {probe.word} probe of `{probe.container.name}` asks {end.host}, port {number}, and {names} lets "
-                f"no such traffic {way} {denial.pod.object.kind} {denial.pod.object.name}"
+                f"the {probe.word} probe of `{probe.container.name}` {asks}, and {names} lets no such traffic {way} "
+                f"{found.pod.object.kind} {found.pod.object.name}"
             )
-            yield at(end.part, told, subject=probe.subject, related=(denial.part.place,))
+            # One that lists nothing at all is there to be added to, perhaps by policies that are not in the folder.
+            listed = any(policy.rules(found.direction) for policy in found.policies)
+            severity = Severity.ERROR if listed else Severity.WARNING
+            yield at(end.part, told, subject=probe.subject, severity=severity, related=(found.part.place,))
             return
 
 
-def _denied(model: Model, pod: Pod, end: Asked) -> tuple[Denial, int] | None:
-    """Return why a pod may surely reach none of the pods behind a Service of the folder, and their port."""
+def _nameless(model: Model, pod: Pod) -> Denial | None:
+    """Return why a pod may surely not ask for the address of a name."""
+    denial = model.network.denial(pod, DNS, 53, "UDP")
+    return denial if denial is not None and model.network.surely_nameless(pod) else None
+
+
+def _denied(model: Model, pod: Pod, end: Asked) -> Denial | None:
+    """Return why a pod may surely reach none of the pods behind a Service of the folder."""
     address = model.services.address(end.host, pod.namespaces)
-    found: list[tuple[Denial | None, int]] = []
+    found: list[Denial | None] = []
     for service in address.services if address is not None else ():
         for target in service.pods:
             named = (target.port(one.target) for one in service.ports if one.number == end.port)
             number = end.port if service.headless else next(named, None)
             if number is None or target is pod:
                 return None
-            found.append((model.network.denial(pod, target, number), number))
-    denials = [(denial, number) for denial, number in found if denial is not None]
+            found.append(model.network.denial(pod, target, number))
+    denials = [denial for denial in found if denial is not None]
     return denials[0] if denials and len(denials) == len(found) else None

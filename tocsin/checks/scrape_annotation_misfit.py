@@ -47,7 +47,8 @@ def scrape_annotation_misfit(workload: Workload, model: Model) -> Iterator[Remar
     number = int(port.text) if port.text.isdecimal() and len(port.text) <= 5 else None
     if number is None:
         if port.text and not PLACEHOLDER.search(port.text):
-            yield at(port, f"`prometheus.io/port: {port.text}` is no number", subject=workload.subject)
+            told = f"`prometheus.io/port: {port.text}` is no number, and the usual jobs pass over what is none"
+            yield at(port, told, subject=workload.subject, severity=Severity.INFO)
         return
     declared = [each.number for container in workload.running for each in container.ports]
     if declared and number not in declared and not _mentioned(workload, number):

@@ -324,7 +324,7 @@ class _Rules:
     @staticmethod
     def _as_written(group: Mapping[str, Any], rule: Mapping[str, Any]) -> Rule:
         """Return a rule that runs as a file would hold it; Prometheus tells its file, and no line."""
-        place = Place(str(group.get("file", "")))
+        file = str(group.get("file", ""))
         return Rule(
             name=rule["name"],
             alerting=True,
@@ -334,11 +334,8 @@ class _Rules:
             hold_seconds=float(rule.get("duration") or 0.0),
             keep_firing_seconds=float(rule.get("keepFiringFor") or 0.0),
             group=str(group["name"]),
-            file=place.file,
-            place=place,
-            expression_place=place,
-            hold_place=place,
-            part=Part.whole(Document(place.file, None, {}, {})),
+            file=file,
+            part=Part.whole(Document(file, None, {}, {})),
         )
 
     def _facts(self, case: str, source: Rule, rule: Mapping[str, Any], interval: float) -> RuleFacts:

@@ -31,16 +31,19 @@ MEMORY = Path("/dev/shm")  # noqa: S108 a folder in memory, in which a folder of
 _PREFIX = "tocsin-rules-"
 _VERSION = re.compile(r"\d+\.\d+\.\d+(?:-rc\.\d+)?")
 _BLOCK = re.compile(
-    r'^ *expr: "(?P<expr>(?:[^"\\]|\\.)*)", time: (?P<rest>.*?)(?=^ *expr: "|^ *FAILED|\Z)', re.M | re.S
+    r'^ *expr: "(?P<expr>(?:[^"\\]|\\.)*)", time: (?P<rest>.*?)(?=^ *expr: "|^ *FAILED|\Z)', re.MULTILINE | re.DOTALL
 )
 _NUMBER = re.compile(r"# file (?P<number>\d+) # claim ")
 QUESTION = 'tocsin_file: "asked"'
 """Stands in a test file as the label of an alert that cannot be, so that the engine tells what alerts there are."""
 _ANSWER = re.compile(
-    r'^ *alertname: [^\n]*\n *exp:\[\n *0:\n *Labels:\{[^\n]*tocsin_file="(?P<number>\d+)"\}\n.*?^ *got:\[(?P<got>.*?)^ *\]',
+    r'^ *alertname: [^\n]*\n *exp:\[\n *0:\n *Labels:\{[^\n]*tocsin_file="(?P<number>\d+)"\}\n'
+    r".*?^ *got:\[(?P<got>.*?)^ *\]",
     re.MULTILINE | re.DOTALL,
 )
-_EMPTY_ANSWER = re.compile(r'tocsin_file="(?P<number>\d+)"\}(?:(?!tocsin_file).)*?^ *got:\[\]', re.MULTILINE | re.DOTALL)
+_EMPTY_ANSWER = re.compile(
+    r'tocsin_file="(?P<number>\d+)"\}(?:(?!tocsin_file).)*?^ *got:\[\]', re.MULTILINE | re.DOTALL
+)
 _RENDERED = re.compile(r"^ *Labels:\{(?P<labels>.*)\}\n *Annotations:\{(?P<annotations>.*)\},?$", re.MULTILINE)
 _PAIR = re.compile(r'(?P<name>[a-zA-Z_:][\w:]*|"(?:[^"\\]|\\.)*")="(?P<value>(?:[^"\\]|\\.)*)"')
 _REFUSED = re.compile(r'failed to run unit test for file "(?P<file>[^"]+)"')
@@ -181,7 +184,8 @@ def _run(engine: RuleEngine, folder: Path, numbers: Sequence[int]) -> list[Said]
         # A file failed of which no claim is told: its rules or series are refused. One file alone tells which.
         return _halved(engine, folder, numbers, _told(done))
     return [
-        Said(passed=n not in marked, failures="\n".join(marked.get(n, ())), rendered=answers.get(n, ())) for n in numbers
+        Said(passed=n not in marked, failures="\n".join(marked.get(n, ())), rendered=answers.get(n, ()))
+        for n in numbers
     ]
 
 
@@ -191,8 +195,9 @@ def _answers(text: str) -> dict[int, tuple[Rendered, ...]]:
         return {}
     found: dict[int, tuple[Rendered, ...]] = {int(each["number"]): () for each in _EMPTY_ANSWER.finditer(text)}
     for answer in _ANSWER.finditer(text):
-        alerts = (Rendered(_pairs(each["labels"]), _pairs(each["annotations"])) for each in _RENDERED.finditer(answer["got"]))
-        found[int(answer["number"])] = tuple(alerts)
+        found[int(answer["number"])] = tuple(
+            Rendered(_pairs(each["labels"]), _pairs(each["annotations"])) for each in _RENDERED.finditer(answer["got"])
+        )
     return found
 
 

@@ -30,7 +30,7 @@ class Timing:
     def of(cls, probe: Part) -> Timing:
         """Return the numbers of a probe; a zero is replaced by the default like a field that is left out."""
         return cls(
-            delay=max(0.0, probe.number("initialDelaySeconds") or 0.0),
+            delay=min(max(0.0, probe.number("initialDelaySeconds") or 0.0), _MOST),
             period=_positive(probe, "periodSeconds", 10),
             timeout=_positive(probe, "timeoutSeconds", 1),
             failures=round(_positive(probe, "failureThreshold", 3)),
@@ -66,9 +66,13 @@ class Timing:
         return self.delay + (self.failures - 1) * self.spacing + self.timeout
 
 
+_MOST = 2.0**31 - 1
+"""The API's fields are 32 bits wide; what is more is refused elsewhere."""
+
+
 def _positive(probe: Part, field: str, default: float) -> float:
     value = probe.number(field)
-    return value if value is not None and value > 0 else default
+    return min(value, _MOST) if value is not None and value > 0 else default
 
 
 def seconds(value: float) -> str:

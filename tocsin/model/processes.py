@@ -132,9 +132,9 @@ class Process:
         wanted = glob(posixpath.basename(pattern))
         for path, content in self.files.items():
             mounted = content.named is not None and content.file and content.part is None
-            if mounted and wanted.fullmatch(posixpath.basename(content.file)):
-                if not wanted.fullmatch(posixpath.basename(path)):
-                    return path, content
+            meant = mounted and wanted.fullmatch(posixpath.basename(content.file))
+            if meant and not wanted.fullmatch(posixpath.basename(path)):
+                return path, content
         return None
 
     def left_out(self, pattern: str, names: Iterable[str]) -> str | None:

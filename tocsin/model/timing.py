@@ -14,7 +14,7 @@ from tocsin.durations import parse_duration
 from tocsin.model.processes import Process
 from tocsin.model.stacks import Stack
 from tocsin.part import Part
-from tocsin.promql import VectorSelector
+from tocsin.promql import Expr, MatrixSelector, VectorSelector, children
 from tocsin.promql.intervals import LOOKBACK
 from tocsin.promql.regex import matches
 from tocsin.source import Place
@@ -150,6 +150,31 @@ class Timing:
         custom = [_seconds(part.text) for part in self._operated("spec", "query", "lookbackDelta")]
         return max([LOOKBACK, *(seconds for seconds in (*said, *custom) if seconds)])
 
+    @cached_property
+    def asked_in_gaps(self) -> tuple[tuple[Group, str, Rule], ...]:
+        """What a group records so seldom that it is gone for a while, and a rule elsewhere that asks for its present.
+
+        Nothing where some command line sets the lookback: then it is known to whoever wrote the group.
+        """
+        slow = {
+            rule.name: group
+            for group in self._model.rule_groups
+            for rule in group.rules
+            if not rule.alerting and (group.interval_seconds or 0) > LOOKBACK
+        }
+        if not slow or any("query.lookback-delta" in file.text for file in self._model.files()):
+            return ()
+        found: dict[tuple[str, str], tuple[Group, str, Rule]] = {}
+        for rule in self._model.rules:
+            tree = self._model.tree(rule)
+            for name in _asked_at_once(tree) if tree is not None else ():
+                group = slow.get(name)
+                if group is None or (rule.file, rule.group) == (group.file, group.name):
+                    continue
+                if len(self._model.rule_labels.recorders.get(name, ())) == 1:
+                    found.setdefault((group.subject, name), (group, name, rule))
+        return tuple(found.values())
+
     def retentions(self, rule: Rule) -> Iterator[Retention]:
         """Yield for how long each Prometheus keeps what a rule reads."""
         for stack in self.stacks_of(rule):
@@ -215,3 +240,14 @@ def _may_be(name: str, op: str, value: str) -> bool:
 def most_samples(seconds: float, pace: float) -> int:
     """Return how many samples, `pace` seconds apart, a window of both its ends can hold."""
     return math.floor(seconds / pace + 1e-9) + 1
+
+
+def _asked_at_once(tree: Expr) -> Iterator[str]:
+    """Yield the metrics whose present value is asked for, those under a range left out."""
+    waiting: list[Expr] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, VectorSelector) and node.name:
+            yield node.name
+        elif not isinstance(node, MatrixSelector):
+            waiting.extend(children(node))

@@ -1,0 +1,1 @@
+"""Alerts proven in virtual time: tests made from each rule, run by the real engines."""

@@ -1,0 +1,249 @@
+"""What input a system can really give to a rule, as far as its files say so.
+
+What is not said is left free: of a metric of which no file knows all labels, any label may be invented. Of a label
+that is exported, but whose values are not all known, any value may be: a counter of errors is born with the first one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice, product
+
+from tocsin.artefacts.exposition import samples_of
+from tocsin.artefacts.prometheus import ScrapeJob
+from tocsin.artefacts.rules import Rule
+from tocsin.model import Model
+from tocsin.model.lineage import SYNTHETIC
+from tocsin.model.metrics import Metric
+from tocsin.model.stacks import Stack
+from tocsin.promql import Expr, Matcher, VectorSelector, selectors
+from tocsin.promql.dead import Proof
+from tocsin.promql.regex import matches
+from tocsin.promql.regex_examples import examples
+from tocsin.relabelling import relabel, steps
+from tocsin.synthesis import FREE, Grounding, Recorded
+
+MOST_TARGETS = 4
+MOST_SETS = 24
+"""Label sets of one metric that are offered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What a rule stands on in its system."""
+
+    grounding: Grounding = FREE
+    said: tuple[str, ...] = ()
+    """The contract in words, a line each: `samples every 75s (job node)`."""
+    refuted: Proof | None = field(default=None, repr=False)
+    """Why nothing that this system can give fires the rule, where that is proven from its files."""
+
+    @property
+    def free(self) -> bool:
+        """Whether the files say nothing."""
+        return self.grounding.free and self.refuted is None
+
+
+def ground_of(model: Model, rule: Rule, tree: Expr, recorded: Sequence[Recorded]) -> Ground:
+    """Return what is known of the input of a rule with the recording rules that it reads."""
+    stacks = model.timing.stacks_of(rule)
+    names = {each.name for each in recorded}
+    leaves = [each for one in (tree, *(r.tree for r in recorded)) for each in selectors(one) if each.name not in names]
+    said: list[str] = []
+    scrape = _scrape(model, leaves, stacks, said)
+    labels = _LabelSets(model, rule, leaves, stacks)
+    sets = labels.all(said)
+    buckets = {
+        name: (*bounds, math.inf) for name in {each.name or "" for each in leaves} if (bounds := _bounds(model, name))
+    }
+    if scrape is None and not sets and not buckets:
+        return Ground(refuted=_refuted(model, rule, stacks))
+    evaluation = model.timing.evaluation(rule)
+    if evaluation:
+        said.append(f"evaluated every {evaluation:g}s")
+    external = stacks[0].prometheus.external_labels if len(stacks) == 1 else {}
+    grounding = Grounding(
+        scrape_seconds=scrape,
+        evaluation_seconds=evaluation,
+        external_labels=external,
+        label_sets=sets,
+        buckets=buckets,
+    )
+    return Ground(grounding=grounding, said=tuple(said), refuted=_refuted(model, rule, stacks))
+
+
+def _refuted(model: Model, rule: Rule, stacks: Sequence[Stack]) -> Proof | None:
+    """Return the proof that rests on what this system's files say; what holds of any system is not about grounds."""
+    return model.values.never(rule) if stacks else None
+
+
+def _scrape(
+    model: Model, leaves: Iterable[VectorSelector], stacks: Sequence[Stack], said: list[str]
+) -> float | None:
+    """Return the seconds between two samples: of several jobs the fastest, so that nothing is wrongly refuted."""
+    paces = [model.timing.pace(leaf, stacks) for leaf in leaves]
+    known = [pace for pace in paces if pace is not None]
+    if not stacks or not known or len(known) < len(paces):
+        return None
+    fastest = min(known, key=lambda pace: pace.seconds)
+    said.append(f"samples every {fastest.seconds:g}s ({fastest.source})")
+    return fastest.seconds
+
+
+def _bounds(model: Model, name: str) -> tuple[float, ...]:
+    """Return every bucket's bound of a histogram, of all who tell of it; nothing if one does not tell them."""
+    told = [metric for metric in model.metrics.own(name) if metric.origin in ("saved", "application")]
+    if not told or not all(metric.buckets for metric in told):
+        return ()
+    return tuple(sorted({bound for metric in told for bound in metric.buckets}))
+
+
+class _LabelSets:
+    """The label sets of the metrics that one rule reads."""
+
+    def __init__(self, model: Model, rule: Rule, leaves: Sequence[VectorSelector], stacks: Sequence[Stack]) -> None:
+        self._model = model
+        self._rule = rule
+        self._leaves = leaves
+        self._stacks = stacks
+
+    def all(self, said: list[str]) -> Mapping[str, tuple[Mapping[str, str], ...]]:
+        """Return them by metric, of the metrics of which all labels are known."""
+        found: dict[str, tuple[Mapping[str, str], ...]] = {}
+        for name in dict.fromkeys(leaf.name for leaf in self._leaves):
+            sets = self._of(name) if name else None
+            if name and sets is not None:
+                found[name] = sets
+                names = sorted({label for each in sets for label in each})
+                said.append(f"{name} has the labels {', '.join(names)}" if sets else f"{name} has no series")
+        return found
+
+    def _of(self, name: str) -> tuple[Mapping[str, str], ...] | None:
+        """Return the label sets of a metric; None if not all of its labels are known."""
+        leaves = [leaf for leaf in self._leaves if leaf.name == name]
+        targets: list[tuple[ScrapeJob, Mapping[str, str]]] = []
+        for leaf in leaves:
+            known = self._targets(leaf)
+            if known is None:
+                return None
+            targets += known
+        if name in SYNTHETIC:
+            own: list[Mapping[str, str]] | None = [{}] if not name.startswith("ALERTS") else None
+        else:
+            own = self._own(name, leaves)
+        if own is None:
+            return None
+        found = (self._scraped(name, labels, job, target) for job, target in _each_once(targets) for labels in own)
+        kept = {tuple(sorted(each.items())): each for each in found if each is not None}
+        return tuple(islice(kept.values(), MOST_SETS * MOST_TARGETS))
+
+    def _targets(self, leaf: VectorSelector) -> list[tuple[ScrapeJob, Mapping[str, str]]] | None:
+        """Return the labels of the targets that a selector may be about; None if some are not known."""
+        found = []
+        told = {metric.by for metric in self._model.metrics.own(leaf.name or "") if metric.origin == "saved"}
+        for stack in self._stacks:
+            jobs = list(self._model.timing.candidates(leaf, stack))
+            jobs = [job for job in jobs if job.name in told] or jobs
+            for job in jobs:
+                targets = [t for t in self._model.targets if t.job is job and t.stack is stack and t.kept]
+                if not targets or any(t.unknown or t.open or not t.certain for t in targets):
+                    return None
+                if not all(discovery.static for discovery in job.discoveries):
+                    return None
+                found += [(job, t.labels) for t in targets[:MOST_TARGETS]]
+        return found or None
+
+    def _own(self, name: str, leaves: Sequence[VectorSelector]) -> list[Mapping[str, str]] | None:
+        """Return the label sets that the metric's exporter may give it."""
+        metrics = [m for m in self._model.metrics.own(name) if m.origin in ("saved", "application")]
+        if not metrics or not all(metric.complete for metric in metrics):
+            return None
+        use = next((use for use in self._model.lineage.users_of(name) if use.rule is self._rule), None)
+        if use is None or self._model.metric_labels.of(use) is None:
+            return None
+        found: list[Mapping[str, str]] = []
+        for metric in metrics:
+            found += self._seen(metric)
+            for leaf in leaves:
+                found += self._possible(metric, leaf)
+        return list({tuple(sorted(each.items())): each for each in found}.values())[:MOST_SETS]
+
+    def _seen(self, metric: Metric) -> list[Mapping[str, str]]:
+        """Return the label sets of the series in a saved body, without `le`."""
+        if metric.origin != "saved":
+            return []
+        return self._bodies.get((metric.place.file, metric.name), [])[:MOST_SETS]
+
+    @cached_property
+    def _bodies(self) -> Mapping[tuple[str, str], list[Mapping[str, str]]]:
+        found: dict[tuple[str, str], list[Mapping[str, str]]] = {}
+        wanted = {leaf.name for leaf in self._leaves}
+        for body in self._model.metrics.bodies:
+            if not wanted & body.exposition.series.keys():
+                continue
+            for labels in _read(self._model.text(body.file)):
+                name = labels.pop("__name__", "")
+                labels.pop("le", None)
+                if name in wanted:
+                    found.setdefault((body.file, name), []).append(labels)
+        return found
+
+    def _possible(self, metric: Metric, leaf: VectorSelector) -> Iterator[Mapping[str, str]]:
+        """Yield label sets with the metric's own labels, of values that the selector takes: they may come to be."""
+        names = sorted(metric.labels - {"le"})
+        values = [_values(label, [m for m in leaf.matchers if m.name == label], metric) for label in names]
+        for chosen in islice(product(*values), MOST_SETS):
+            yield dict(zip(names, chosen, strict=True))
+
+    def _scraped(
+        self, name: str, labels: Mapping[str, str], job: ScrapeJob, target: Mapping[str, str]
+    ) -> Mapping[str, str] | None:
+        """Return the labels of a series as it is stored; None if relabelling drops it (scrape/scrape.go)."""
+        whole = dict(labels)
+        for label, value in target.items():
+            if label in whole and not job.honor_labels:
+                whole[f"exported_{label}"] = whole[label]
+                whole[label] = value
+            else:
+                whole.setdefault(label, value)
+        done = relabel({**whole, "__name__": name}, steps(job.metric_relabelling))
+        if not done.kept and done.certain:
+            return None
+        kept = {key: value for key, value in done.labels.items() if key != "__name__"}
+        return kept if done.labels.get("__name__", name) == name else None
+
+
+def _read(text: str) -> Iterator[dict[str, str]]:
+    try:
+        for labels, _ in samples_of(text):
+            yield dict(labels)
+    except ValueError:
+        return
+
+
+def _values(label: str, asked: Sequence[Matcher], metric: Metric) -> list[str]:
+    """Return values of a label that some matchers take: of the known ones, else two that may come to be."""
+    known = metric.values.get(label)
+    if known is not None:
+        return sorted(value for value in known if all(_takes(m, value) for m in asked))[:MOST_SETS] or sorted(known)[:2]
+    offered = [m.value for m in asked if m.op == "="]
+    offered += [each for m in asked if m.op == "=~" for each in examples(m.value)]
+    offered += [f"{label}-1", f"{label}-2", "1", "2"]
+    taken = [value for value in dict.fromkeys(offered) if value and all(_takes(m, value) for m in asked)]
+    return taken[:2] or offered[:1]
+
+
+def _takes(matcher: Matcher, value: str) -> bool:
+    if matcher.op in ("=", "!="):
+        return (matcher.value == value) == (matcher.op == "=")
+    return matches(matcher.value, value) in (None, matcher.op == "=~")
+
+
+def _each_once(
+    targets: Iterable[tuple[ScrapeJob, Mapping[str, str]]],
+) -> list[tuple[ScrapeJob, Mapping[str, str]]]:
+    found = {(id(job), tuple(sorted(labels.items()))): (job, labels) for job, labels in targets}
+    return list(found.values())
