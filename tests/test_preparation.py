@@ -173,7 +173,7 @@ BAD = {
     ),
     "broken PromQL in a folded block": (
         swapped("rules/rules.yml", "expr: up == 0", "expr: >-\n          up\n          == = 0"),
-        "rules/rules.yml:5:15",
+        "rules/rules.yml:7:14",
         ["cannot be read"],
     ),
     "no route": (swapped("alertmanager.yml", "route:", "rout:"), "alertmanager.yml:1:1", ["no `route`"]),

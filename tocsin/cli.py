@@ -22,6 +22,8 @@ SHORT = ("check", "explain")
 COMMANDS = {
     "check": "examine the files of a folder; starts nothing",
     "explain": "say what a check looks for, why, and how to mend it",
+    "prove": "prove every alert in virtual time, by tests made from its rule",
+    "backtest": "run the alerting rules over recorded history",
     "drill": "perform the drills of a system and judge them",
     "rejudge": "judge the evidence of an old run again",
     "up": "start a system on fixed ports of this machine, until Ctrl-C",

@@ -70,8 +70,12 @@ def _of_all(call: Call, alert: Rule, model: Model) -> Iterator[Remark]:
     jobs = [[job for job in stack.jobs if job.name] for stack in stacks]
     if any(len(each) < 2 for each in jobs):
         return
-    others = f", of {len(jobs[0])} jobs ({', '.join(job.name for job in jobs[0][:4])}...)" if jobs else ""
-    said = f"every target has `{selector.name}`{others}: {alert.name} can ring only when all of them are gone at once"
+    of = "of every job"
+    if jobs:
+        more = ", ..." if len(jobs[0]) > 4 else ""
+        of = f"of the {len(jobs[0])} jobs ({', '.join(job.name for job in jobs[0][:4])}{more})"
+    said = f"every target {of} has `{selector.name}`: "
+    said += f"{alert.name} can ring only when all of them are gone at once"
     yield Remark(place, said, width=width, severity=Severity.ERROR if jobs else Severity.WARNING)
 
 

@@ -12,7 +12,7 @@ from tocsin.model import Model
 from tocsin.model.routing import RoutedAlerts, Sent, values_of
 from tocsin.part import Part
 from tocsin.promql.regex import matches
-from tocsin.source import offered
+from tocsin.source import nearest
 
 _RULES = """groups:
 - name: a
@@ -97,9 +97,11 @@ def _unknown(
         return
     for rule in outside:
         value = rule.labels[label]
+        near = nearest(value, known, most=1)
+        meant = f"did you mean {near[0]}? " if near else ""
         message = (
             f"No route knows {label} {value!r}, so {rule.name} goes to {root.receiver!r} by default; "
-            f"the routes name {', '.join(sorted(known))} ({offered(value, sorted(known))})"
+            f"{meant}the routes know {', '.join(sorted(known))}"
         )
         written = rule.part.get("labels", label)
         yield at(written, message, subject=rule.subject, related=(root.part.place,)) if written else at_key(

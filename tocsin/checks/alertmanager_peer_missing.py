@@ -65,7 +65,8 @@ def _of_compose(model: Model, process: Process, host: str) -> str:
     names = {name for compose in beside for service in compose.services.values() for name in service.names}
     if not names or host in names or "." in host or host == "localhost" or process.part.get("network_mode"):
         return ""
-    return f"no service is called {host}: {offered(host, sorted(names))}"
+    others = names - {process.part.key}
+    return f"no service is called {host}: {offered(host, sorted(others or names))}"
 
 
 def _of_pods(model: Model, process: Process, host: str, port: int) -> str:

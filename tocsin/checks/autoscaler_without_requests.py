@@ -58,7 +58,7 @@ def autoscaler_without_requests(model: Model) -> Iterator[Remark]:
             for resource, part in _wanted(one.part.get("spec")):
                 lacking = [name for pod in pods for name in _lacking(pod, resource)]
                 if lacking and all(_lacking(pod, resource) for pod in pods):
-                    message = f"it goes by the share of {resource} that is asked for, and {lacking[0]} asks for none"
+                    message = f"{one.name} scales by the share of requested {resource}, and {lacking[0]} requests none"
                     yield at(part, message, subject=f"{one.subject}/{resource}", related=(pods[0].object.part.place,))
 
 

@@ -97,7 +97,8 @@ def _modules(model: Model, job: ScrapeJob, found: list[Target]) -> Iterator[Rema
         part = rule.part if rule is not None else part
         message = f"job `{job.name}` probes with the module `{module}`, which {known[1]} does not have; "
         message += offered(module, sorted(known[0]))
-        yield at(part, message, subject=f"{job.subject}/{module}")
+        fix = f"Ask for a module of {known[1]}, or define it there."
+        yield at(part, message, subject=f"{job.subject}/{module}", fix=fix)
 
 
 def _known(model: Model, target: Target) -> tuple[set[str], str] | None:

@@ -39,8 +39,8 @@ def count_silent_at_zero(alert: Rule, model: Model) -> Iterator[Remark]:
         count = _too_low(comparison)
         if count is not None:
             place, width = model.piece(alert.part.get("expr"), count.span)
-            said = f"of none that passes the comparison there is no count: {alert.name} rings when few are left, "
-            yield Remark(place, said + "and not when none is", width=width)
+            said = f"a count of nothing is nothing, and not 0: {alert.name} rings when few are left, "
+            yield Remark(place, said + "and is silent when none is", width=width)
 
 
 def _too_low(comparison: Comparison) -> Aggregation | None:

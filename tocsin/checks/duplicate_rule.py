@@ -71,7 +71,8 @@ def _same(first: Rule, rule: Rule, model: Model) -> Iterator[Remark]:
     what = "alert" if rule.alerting else "series"
     if one == other:
         said = f"the {what} {rule.name} stands twice, with the same expression and labels; the first is in {where}"
-        yield at_key(rule.part.get("expr"), said, severity=Severity.WARNING, related=(first.expression_place,),
+        yield at_key(rule.part.get("expr"), said, subject=rule.subject, severity=Severity.WARNING,
+                     related=(first.expression_place,),
                      fix="Take one of them away.")  # fmt: skip
         return
     if rule.alerting and _both_hold(one, other):
@@ -83,7 +84,7 @@ def _same(first: Rule, rule: Rule, model: Model) -> Iterator[Remark]:
         said = f"two rules {does} {rule.name} with the very same labels ({labels}): the other is in {where}"
     else:
         return
-    yield at_key(rule.part.get("expr"), said, related=(first.expression_place,))
+    yield at_key(rule.part.get("expr"), said, subject=rule.subject, related=(first.expression_place,))
 
 
 def _both_hold(one: Expr, other: Expr) -> bool:

@@ -150,13 +150,14 @@ def _not_told(model: Model, found: tuple[Exporter, ...]) -> Iterator[Remark]:
             message = message or ("" if kubernetes else _switched_off(metric, nodes))
             if message:
                 told.add(about)
-                yield _asked(each, selector, message, sure=sure)
+                fix = f"Add `{about}` to --resources." if kubernetes and _unlisted(metric, states) else ""
+                yield _asked(each, selector, message, fix, sure=sure)
 
 
-def _asked(each: PlacedExpression, selector: VectorSelector, message: str, *, sure: bool) -> Remark:
+def _asked(each: PlacedExpression, selector: VectorSelector, message: str, fix: str, *, sure: bool) -> Remark:
     place, width = each.piece(selector.span)
     severity = each.severity if sure else Severity.WARNING
-    return Remark(place, message, width=width, subject=f"{each.subject}/{selector.name}", severity=severity)
+    return Remark(place, message, width=width, subject=f"{each.subject}/{selector.name}", severity=severity, fix=fix)
 
 
 def _unlisted(metric: str, states: list[Exporter]) -> str:

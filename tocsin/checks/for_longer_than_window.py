@@ -54,7 +54,7 @@ def for_longer_than_window(alert: Rule, model: Model) -> Iterator[Remark]:
         call, window, name = found
         if window < alert.hold_seconds:
             hold, held = format_duration(alert.hold_seconds), format_duration(window)
-            said = f"one event is in the {held} of {call.function}({name}) for {held}, and `for` waits {hold}: "
+            said = f"{call.function}({name}) sees one event for {held}, its window, and `for` waits {hold}: "
             single = _SINGLE.search(name) is not None
             if not single and (unwrapped(tree) is not comparison.node or call.function not in ("increase", "changes")):
                 continue

@@ -44,7 +44,7 @@ def _grouped(each: PlacedExpression, node: Aggregation) -> Iterator[Remark]:
         if name != NAME and facts.surely_absent(name):
             lost = each.reader.lost_at(node.expr, name)
             place, width = each.piece(node.span)
-            said = f"`{node.op} by ({', '.join(node.grouping or ())})`: {_how(each, lost, name)}"
+            said = f"`{node.op} by ({', '.join(node.grouping or ())})` finds no `{name}`: {_how(each, lost, name)}"
             yield Remark(place, said, width=width, subject=f"{each.subject}/{name}")
 
 
@@ -88,7 +88,7 @@ def _how(each: PlacedExpression, lost: Expr | None, name: str) -> str:
     match lost:
         case Aggregation(op=op, grouping=grouping, without=without):
             listed = f" {'without' if without else 'by'} ({', '.join(grouping)})" if grouping is not None else "()"
-            return f"`{op}{listed}` has dropped `{name}` before"
+            return f"`{op}{listed}` in it has dropped `{name}`"
         case Call(function=function):
             return f"{function}() does not give `{name}`"
         case None:

@@ -79,8 +79,8 @@ def _nothing_in_common(rule: InhibitPart, routed: RoutedAlerts, model: Model) ->
     named = " and ".join(f"`{label}`" for label in labels)
     yield at_key(
         rule.part.get("equal"),
-        f"{source.rule.name} mutes {target.rule.name}, for both lack {named}, and what both lack is equal; "
-        f"{len(sources)} such alerts mute {len(targets)}",
+        f"{source.rule.name} mutes {target.rule.name}, for both lack {named}, and what both lack is equal"
+        + (f"; so {len(sources)} alerts mute {len(targets)}" if len(pairs) > 1 else ""),
         subject=rule.subject,
         related=(source.rule.place, target.rule.place),
         fix=f'Name labels that both have, or ask for them in the matchers: {labels[0]}!="".',

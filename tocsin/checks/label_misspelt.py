@@ -1,5 +1,6 @@
 """Labels that stand once in all of a system, a slip of the hand away from one that its series have."""
 
+import re
 from collections.abc import Iterator
 
 from tocsin.artefacts.rules import Rule
@@ -31,11 +32,19 @@ def label_misspelt(model: Model) -> Iterator[Remark]:
         for name, span, metrics in _named(each):
             meant = model.rule_labels.misspelt(name, metrics, each.subject)
             if meant is not None:
-                place, width = each.piece(span)
+                place, width = each.piece(_narrowed(each, span, name))
                 said = f"the label `{name}` is named nowhere else; did you mean `{meant}`?"
                 yield Remark(place, said, width=width, subject=f"{each.subject}/{name}", fix=f"Write `{meant}`.")
     for rule in model.alerts:
         yield from _shown(rule, model)
+
+
+def _narrowed(each: PlacedExpression, span: Span, name: str) -> Span:
+    """Return where a label is named within an aggregation, which has no place for each label."""
+    found = re.compile(rf"\b(?:by|without)\s*\([^)]*?\b({re.escape(name)})\b", re.IGNORECASE).search(
+        each.text, span.start, span.end
+    )
+    return Span(*found.span(1)) if found else span
 
 
 def _named(each: PlacedExpression) -> Iterator[tuple[str, Span, set[str]]]:

@@ -28,7 +28,7 @@ _RULES = "groups:\n- name: a\n  rules:\n  - alert: NoStock\n    expr: shop_stock
 
 @check(
     severity=Severity.ERROR,
-    fix="Leave out of the rule what is needed, or drop something else.",
+    fix="Take the metric out of what the relabelling drops, or ask for one that is kept.",
     bad=Example({"prometheus.yml": _CONFIG.format(regex="shop_s.*"), "rules.yml": _RULES}, at="regex: shop_s.*"),
     good=Example({"prometheus.yml": _CONFIG.format(regex="shop_s"), "rules.yml": _RULES}),
 )

@@ -96,7 +96,7 @@ def _failures(inline: Inline, notifications: Notifications) -> Iterator[Remark]:
         where = f" in the template {failure.inside!r}" if failure.inside else ""
         yield Remark(
             place,
-            f"{_whose(inline)} fails when it is rendered: {failure.message}{where}",
+            f"{_whose(inline)} fails when it is rendered{where}: {failure.message}",
             width=width,
             subject=f"template/{failure.inside}" if failure.inside else inline.subject,
         )

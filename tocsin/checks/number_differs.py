@@ -103,7 +103,7 @@ def _at_witness(alert: Alert, witness: Witness, said: list[Witness]) -> Remark:
         message = f'{witness.source} says "{witness.text}" of {alert.name}, whose `for` is {holds}{so}'
     else:
         value = _written(witness.against, witness) if witness.against else "another number"
-        message = f"{witness.source} says {witness.text} of {alert.name}, which compares with {value}{so}"
+        message = f'{witness.source} says "{witness.text}" of {alert.name}, which compares with {value}{so}'
     subject = f"{rule.subject}/{witness.source}"
     return Remark(witness.place, message, width=witness.width, subject=subject, related=(rule.expression_place,))
 

@@ -59,8 +59,11 @@ def pdb_blocks_drain(kubernetes_object: KubernetesObject, model: Model) -> Itera
         yield at(least, f"`minAvailable: {least.text}` allows no pod to be away, ever")
     elif least and guarded:
         told = _too_many(least, guarded, model)
+        at_night = "" if told else _too_many_at_least(least, guarded, model)
         if told:
             yield at(least, told)
+        elif at_night:
+            yield at(least, at_night, severity=Severity.WARNING)
     policy = spec.get("unhealthyPodEvictionPolicy")
     if policy.text == "IfHealthyBudget":
         told = "a pod that never gets ready counts against the budget, and so holds up the drain of its machine"
@@ -96,6 +99,17 @@ def _too_many(least: Part, guarded: tuple[Workload, ...], model: Model) -> str:
     names = ", ".join(f"`{workload.object.name}`" for workload in guarded)
     one = "1 pod" if pods == 1 else f"{pods:g} pods"
     return f"`minAvailable: {least.text}` of {one} at most ({names}) allows no pod to be away"
+
+
+def _too_many_at_least(least: Part, guarded: tuple[Workload, ...], model: Model) -> str:
+    """Return that a budget lets no pod be away for as long as the autoscaler keeps the fewest pods that it may."""
+    autoscalers = model.belonging.autoscalers(guarded[0]) if len(guarded) == 1 else ()
+    fewest = autoscalers[0].part.number("spec", "minReplicas") if len(autoscalers) == 1 else None
+    number = _number(least)
+    if fewest is None or number is None or number < fewest:
+        return ""
+    name = guarded[0].object.name
+    return f"`minAvailable: {least.text}` allows no pod of `{name}` to be away while its autoscaler keeps {fewest:g}"
 
 
 def _most_pods(workload: Workload, model: Model) -> float | None:

@@ -51,6 +51,6 @@ def pdb_counts_unready(kubernetes_object: KubernetesObject, model: Model) -> Ite
         probed = any(c.probe("readinessProbe") or c.probe("startupProbe") for c in workload.running)
         patched = model.belonging.patched(workload, lambda patch: bool(patch.get("readinessProbe")))
         if not probed and not patched and not workload.spec.list("readinessGates"):
-            told = f"the budget counts pods of `{workload.object.name}`, which no probe asks"
+            told = f"the budget counts pods of `{workload.object.name}`, and no probe asks whether they are ready"
             yield at_key(kubernetes_object.part.get("spec", "selector"), told)
             return

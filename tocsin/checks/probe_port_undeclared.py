@@ -82,7 +82,7 @@ def _surely_wrong(probe: Probe, number: int, declared: list[Port]) -> Severity |
     """Return how sure it is that nobody listens on a number that is not declared; None if it may well be so.
 
     A container need not declare a port, and many do not declare the one that only probes ask. So something else must
-    speak against it: that the server is told a declared port and the other probes ask that, or a slip of the pen.
+    speak against it: that the other probes ask a declared port, surely if the server is told that, or a slip of the pen.
     """
     container, numbers = probe.container, {each.number for each in declared}
     if _mentioned(number, container):
@@ -92,6 +92,8 @@ def _surely_wrong(probe: Probe, number: int, declared: list[Port]) -> Severity |
     if told and others and all(each in numbers for each in others):
         # Variables that stand elsewhere may make it listen on one more port.
         return Severity.WARNING if container.part.list("envFrom") else Severity.ERROR
+    if others and all(each in numbers for each in others) and len(container.workload.running) == 1:
+        return Severity.WARNING
     return Severity.WARNING if any(_slip(number, each.number or 0) for each in declared) else None
 
 

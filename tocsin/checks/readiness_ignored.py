@@ -54,6 +54,6 @@ def readiness_ignored(kubernetes_object: KubernetesObject, model: Model) -> Iter
         if kubernetes_object in model.belonging.services(workload):
             probed = next((c for c in workload.running if c.probe("readinessProbe")), None)
             if probed is not None:
-                told = f"`{kubernetes_object.name}` sends to `{probed.name}` whether that is ready or not"
+                told = f"the Service `{kubernetes_object.name}` sends to `{probed.name}` whether that is ready or not"
                 yield at(publish, told)
                 return

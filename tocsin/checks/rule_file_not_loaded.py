@@ -54,7 +54,8 @@ def rule_file_not_loaded(model: Model) -> Iterator[Remark]:
         if any("$" in part.text or "{{" in part.text for part in stack.prometheus.rule_files):
             continue
         alerts = sum(rule.alerting for group in groups for rule in group.rules)
-        message = f"{stack.prometheus.file} loads {named}, and so none of the {alerts} alerts of this file"
+        what = f"none of the {alerts} alerts" if alerts > 1 else "not the one alert"
+        message = f"{stack.prometheus.file} loads {named}, and so {what} of this file"
         first = groups[0]
         place = first.part.get("name").place
         width = max(1, len(first.name))

@@ -32,7 +32,8 @@ def runbook_missing(model: Model) -> Iterator[Remark]:
     links = model.links
     for link, address, neighbours in links.lost():
         name = posixpath.basename(address)
-        meant = nearest(name, {posixpath.basename(each) for each in neighbours}, most=2)
+        pages = {posixpath.basename(each) for each in (*neighbours, *(page.file for page in model.runbooks))}
+        meant = nearest(name, pages, most=1)
         hint = f"; did you mean {' or '.join(meant)}?" if meant else ""
         said = f"there is no page {name} beside the {len(neighbours)} others that are linked to{hint}"
         yield Remark(link.place, said, width=link.width, subject=_subject(link.subject, link.name))

@@ -46,11 +46,12 @@ def runbook_names_no_alert(model: Model) -> Iterator[Remark]:
         for page in lost:
             name = min(_called(page))
             meant = [each for each in nearest(name, names - taken, most=1) if _close(each, name)]
-            hint = f"; {meant[0]} has none" if meant else ""
+            hint = f", and the alert {meant[0]} has no page" if meant else ""
             place = page.headings[0].place if page.headings else Place(page.file)
             width = len(page.text.split("\n")[place.line - 1])
             severity = None if meant else Severity.INFO
-            yield Remark(place, f"no alert is called {name}{hint}", width=max(1, width), severity=severity)
+            said = f"no alert is called {name}{hint}"
+            yield Remark(place, said, width=max(1, width), subject=name, severity=severity)
 
 
 def _called(page: Runbook) -> set[str]:

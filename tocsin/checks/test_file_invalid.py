@@ -66,7 +66,7 @@ def test_file_invalid(promtool_test: Part, model: Model) -> Iterator[Remark]:
         if isinstance(test.value, dict):
             yield from _test(test, model)
         elif test:
-            yield at(test, "a test is a mapping: input_series, alert_rule_test, promql_expr_test")
+            yield _at(test, "a test is a mapping: input_series, alert_rule_test, promql_expr_test")
 
 
 def _test(test: Part, model: Model) -> Iterator[Remark]:
@@ -78,10 +78,10 @@ def _test(test: Part, model: Model) -> Iterator[Remark]:
             if isinstance(item.value, dict):
                 yield from _item(item, allowed)
             elif item:
-                yield at(item, f"an item of {key} is a mapping: {', '.join(sorted(allowed))}")
+                yield _at(item, f"an item of {key} is a mapping: {', '.join(sorted(allowed))}")
     for item in test.list("alert_rule_test"):
         if isinstance(item.value, dict) and not item.string("alertname"):
-            yield at(item, "names no alert: `alertname` is missing")
+            yield _at(item, "names no alert: `alertname` is missing")
     for item in test.list("input_series"):
         if isinstance(item.value, dict):
             yield from _series(item, model)
@@ -102,7 +102,7 @@ def _item(item: Part, allowed: frozenset[str]) -> Iterator[Remark]:
 def _series(item: Part, model: Model) -> Iterator[Remark]:
     series = InputSeries(item)
     if not item.get("series"):
-        yield at(item, "is an input series without `series`")
+        yield _at(item, "is an input series without `series`")
     elif isinstance(series.parsed, PromQLError):
         yield from _wrong(item.get("series"), series.parsed, model)
     values = item.get("values")
@@ -111,7 +111,7 @@ def _series(item: Part, model: Model) -> Iterator[Remark]:
     try:
         parse_values(values.text)
     except ValueError as error:
-        yield at(values, f"values: {error}")
+        yield _at(values, f"values: {error}")
 
 
 def _labels(part: Part, model: Model) -> Iterator[Remark]:
@@ -126,20 +126,20 @@ def _labels(part: Part, model: Model) -> Iterator[Remark]:
 
 def _wrong(part: Part, error: PromQLError, model: Model) -> Iterator[Remark]:
     place, width = model.piece(part, Span(error.start, max(error.start + 1, error.end)))
-    yield Remark(place, error.message, width=width)
+    yield Remark(place, error.message, width=width, subject=_subject(part))
 
 
 def _keys(part: Part, known: frozenset[str]) -> Iterator[Remark]:
     for key, value in part.items():
         if key not in known:
             meant = nearest(key, known, most=1)
-            yield at_key(value, f"`{key}` is no key here" + (f"; did you mean `{meant[0]}`?" if meant else ""))
+            yield _at_key(value, f"`{key}` is no key here" + (f"; did you mean `{meant[0]}`?" if meant else ""))
 
 
 def _list(part: Part, key: str) -> Iterator[Remark]:
     found = part.get(key)
     if found and not isinstance(found.value, list):
-        yield at_key(found, f"`{key}` must be a list")
+        yield _at_key(found, f"`{key}` must be a list")
 
 
 def _durations(part: Part, key: str) -> Iterator[Remark]:
@@ -147,12 +147,24 @@ def _durations(part: Part, key: str) -> Iterator[Remark]:
     try:
         parse_duration(found.text or "0")
     except ValueError as error:
-        yield at(found, f"{key}: {error}")
+        yield _at(found, f"{key}: {error}")
 
 
 def _repeated(part: Part) -> Iterator[Remark]:
     seen: set[str] = set()
     for item in part.list("group_eval_order"):
         if item.text in seen:
-            yield at(item, f"the group {item.text} stands twice in group_eval_order")
+            yield _at(item, f"the group {item.text} stands twice in group_eval_order")
         seen.add(item.text)
+
+
+def _subject(part: Part) -> str:
+    return ".".join(map(str, part.route)) or "test file"
+
+
+def _at(part: Part, message: str) -> Remark:
+    return at(part, message, subject=_subject(part))
+
+
+def _at_key(part: Part, message: str) -> Remark:
+    return at_key(part, message, subject=_subject(part))

@@ -5,6 +5,18 @@ from collections.abc import Iterator
 from tocsin.checks import Example, Remark, check
 from tocsin.finding import Severity
 from tocsin.model import Model
+from tocsin.system import Kind
+
+_MEANT = {
+    Kind.PROMETHEUS: "Prometheus's configuration",
+    Kind.RULES: "rules",
+    Kind.ALERTMANAGER: "Alertmanager's configuration",
+    Kind.TESTS: "unit tests of rules",
+    Kind.MANIFESTS: "Kubernetes objects",
+    Kind.DASHBOARDS: "a dashboard",
+    Kind.COMPOSE: "services of docker-compose",
+}
+"""What a file of each kind holds, as a reader calls it."""
 
 
 @check(
@@ -22,5 +34,5 @@ def unreadable_file(model: Model) -> Iterator[Remark]:
     for file, kind in model.sorted.unreadable:
         if file.problem is None:
             continue
-        meant = f", though it is meant to be of the kind `{kind}`" if kind else ""
-        yield Remark(file.problem.place, f"{file.problem.message}{meant}", subject=f"{file.name}")
+        meant = f", which is meant to hold {_MEANT.get(kind, kind)}," if kind else ""
+        yield Remark(file.problem.place, f"{file.name}{meant} {file.problem.message}", subject=f"{file.name}")

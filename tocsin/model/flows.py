@@ -103,8 +103,11 @@ class Blocked:
         way = f"{_called(flow.source)} may not reach {_called(flow.target)} on port {flow.port} ({said[0]}{others})"
         names = " and ".join(dict.fromkeys(policy.object.name for policy in denial.policies))
         into = "out of" if denial.direction == "Egress" else "into"
+        several = len(denial.policies) > 1
+        let = f"NetworkPolicies {names} let" if several else f"NetworkPolicy {names} lets"
         return (
-            f"{way}: what {names} let {into} {denial.pod.object.kind} {denial.pod.object.name} is listed, {self._near}"
+            f"{way}: {let} {into} {denial.pod.object.kind} {denial.pod.object.name} only what "
+            f"{'they list' if several else 'it lists'}, {self._near}"
         )
 
     @property

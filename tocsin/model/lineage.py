@@ -274,7 +274,9 @@ class Lineage:
         files = sorted({metric.place.file for each in families for metric in self._own_series(each)})
         where = ", ".join(files[:2]) + (" and others" if len(files) > 2 else "")
         said = f"the application declares {len(families)} metrics that begin with {word}_ ({where}), and not this one"
-        meant = self._meant(use.name, self._model.metrics.own_names) or tuple(sorted(kin)[:3])
+        own = self._model.metrics.own_names
+        turned = [each for each in own if sorted(each.split("_")) == sorted(use.name.split("_"))]
+        meant = tuple(turned[:1]) or self._meant(use.name, own) or tuple(sorted(kin)[:3])
         few = len(asked) - len(known) <= _FEW
         return Missing(said, meant, sure=bool(kin) and (here or few or use.job in self._homes))
 

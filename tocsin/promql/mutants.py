@@ -263,10 +263,7 @@ def _coefficients(expr: Expr) -> Iterator[NumberLiteral]:
 
 def _of_number(text: str, number: NumberLiteral) -> Iterator[_Edit]:
     written, value = number.text(text), number.value
-    if value == 0:
-        others = {1.0: "made 1", -1.0: "made -1"}
-    else:
-        others = {value * 2: "doubled", value / 2: "halved"}
+    others = {1.0: "made 1", -1.0: "made -1"} if value == 0 else {value * 2: "doubled", value / 2: "halved"}
     for other, said in others.items():
         yield _Edit(Operator.THRESHOLD, number.span, number_text(other), f"the threshold {written} {said}")
 

@@ -6,7 +6,7 @@ Each disturbance is one change of one input, drawn by chance from what the rules
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -49,33 +49,40 @@ class Clues:
 
 def clues_of(trees: Iterable[Expr]) -> Clues:
     """Return what some expressions name."""
+    nodes = [node for tree in trees for node in walk(tree)]
     numbers: dict[float, None] = dict.fromkeys((0.0, 1.0, 2.0, -1.0))
     labels: dict[str, dict[str, None]] = {name: dict.fromkeys((OTHER, "")) for name in _USUAL}
     counters: set[str] = set()
-    lengths: dict[int, None] = {}
-    for node in (node for tree in trees for node in walk(tree)):
-        match node:
-            case NumberLiteral(value=value) if math.isfinite(value):
-                numbers.update(dict.fromkeys((value, value + 1, value - 1)))
-            case VectorSelector(matchers=matchers, offset=offset):
-                for matcher in matchers:
-                    labels.setdefault(matcher.name, {}).update(dict.fromkeys(worth_trying(matcher)))
-                lengths.update(dict.fromkeys([round(offset.seconds * 1000)] if offset else []))
-            case MatrixSelector(range=window) | Subquery(range=window):
-                lengths[round(window.seconds * 1000)] = None
-            case Call(function=function, args=args) if function in _RATES:
-                counters |= {each.name for each in selectors(args[0]) if each.name}
-            case Aggregation(grouping=names) if names:
-                for name in names:
-                    labels.setdefault(name, {}).update(dict.fromkeys((OTHER, "")))
-            case Binary(matching=matching) if matching is not None:
-                for name in (*matching.labels, *matching.include):
-                    labels.setdefault(name, {}).update(dict.fromkeys((OTHER, "")))
-            case _:
-                pass
+    for node in nodes:
+        if isinstance(node, NumberLiteral) and math.isfinite(node.value):
+            numbers.update(dict.fromkeys((node.value, node.value + 1, node.value - 1)))
+        elif isinstance(node, Call) and node.function in _RATES:
+            counters |= {each.name for each in selectors(node.args[0]) if each.name}
+        for name, values in _labels(node):
+            labels.setdefault(name, {}).update(dict.fromkeys(values))
     labels.pop(NAME, None)
-    return Clues(tuple(numbers), {name: tuple(values) for name, values in labels.items()}, frozenset(counters),
-                 tuple(each for each in lengths if each > 0))  # fmt: skip
+    lengths = {round(length * 1000): None for node in nodes for length in _lengths(node)}
+    return Clues(tuple(numbers), {n: tuple(v) for n, v in labels.items()}, frozenset(counters), tuple(lengths))
+
+
+def _labels(node: Expr) -> Iterator[tuple[str, tuple[str, ...]]]:
+    match node:
+        case VectorSelector(matchers=matchers):
+            yield from ((matcher.name, worth_trying(matcher)) for matcher in matchers)
+        case Aggregation(grouping=names) if names:
+            yield from ((name, (OTHER, "")) for name in names)
+        case Binary(matching=matching) if matching is not None:
+            yield from ((name, (OTHER, "")) for name in (*matching.labels, *matching.include))
+        case _:
+            pass
+
+
+def _lengths(node: Expr) -> Iterator[float]:
+    """Yield the windows and the offsets of a node, in seconds."""
+    if isinstance(node, MatrixSelector | Subquery):
+        yield node.range.seconds
+    if isinstance(node, VectorSelector | MatrixSelector | Subquery) and node.offset and node.offset.seconds > 0:
+        yield node.offset.seconds
 
 
 def worth_trying(matcher: Matcher) -> tuple[str, ...]:
@@ -134,7 +141,7 @@ def levelled(scene: Scene, picked: Collection[int], number: float, clues: Clues,
     return _each(scene, picked, change)
 
 
-def _kept(value: Value, before: bool) -> bool:  # noqa: FBT001
+def _kept(value: Value, before: bool) -> bool:
     return before or not isinstance(value, float | int)
 
 
@@ -229,7 +236,11 @@ def _held(values: Sequence[Value], i: int, back: int) -> Value:
 
 def wobbling(scene: Scene, picked: Collection[int], amount: float, every: int = 2) -> Scene:
     """Return a scene in which every so many-th sample of some rows is so many times as large."""
-    return _each(scene, picked, lambda row: [_times(v, amount) if i % every == 0 else v for i, v in enumerate(row.values)])
+
+    def change(row: Row) -> Sequence[Value]:
+        return [_times(v, amount) if i % every == 0 else v for i, v in enumerate(row.values)]
+
+    return _each(scene, picked, change)
 
 
 def _each(scene: Scene, picked: Collection[int], change: Callable[[Row], Sequence[Value]]) -> Scene:
@@ -297,37 +308,50 @@ def _some(scene: Scene, random: Random) -> Collection[int]:
 def disturbed(scene: Scene, scenes: Sequence[Scene], clues: Clues, random: Random) -> Scene:
     """Return a scene with one change by chance; `scenes` are others, of which parts may be taken."""
     picked = _some(scene, random)
-    samples = max((len(row.values) for row in scene.rows), default=1)
-    at = random.randrange(samples) if samples else 0
-    label = random.choice(tuple(clues.labels))
-    value = random.choice((*clues.labels[label], OTHER, "r1", "r2"))
-    factor = random.choice(_FACTORS)
-    match random.choices(range(12), (4, 3, 3, 5, 1, 1, 1, 1, 1, 2, 1, 2))[0]:
-        case 0:
-            return scaled(scene, picked, factor, clues, random.choice((0, 0, at)))
-        case 1:
-            number = random.choice(clues.numbers) * random.choice((1, 1, 1, 0.5, 2, 0.99, 1.01))
-            return levelled(scene, picked, number, clues, random.choice((0, 0, at)))
-        case 2:
+    kind = random.random()
+    if kind < 0.28:
+        return _of_values(scene, picked, clues, random)
+    if kind < 0.6:
+        label = random.choice(tuple(clues.labels))
+        value = random.choice((*clues.labels[label], OTHER, "r1", "r2"))
+        if random.random() < 0.4:
             return moved(scene, picked, label, value)
-        case 3:
-            return copied(scene, picked, label, value, random.choice((1.0, factor)))
-        case 4:
+        return copied(scene, picked, label, value, random.choice((1.0, random.choice(_FACTORS))))
+    if kind < 0.7:
+        metrics = {scene.rows[i].labels.get(NAME, "") for i in picked}
+        return crossed(scene, random.choice(scenes), metrics) or scene
+    return _of_time(scene, picked, random)
+
+
+def _of_values(scene: Scene, picked: Collection[int], clues: Clues, random: Random) -> Scene:
+    at = random.choice((0, 0, random.randrange(_samples(scene))))
+    if random.random() < 0.5:
+        return scaled(scene, picked, random.choice(_FACTORS), clues, at)
+    number = random.choice(clues.numbers) * random.choice((1, 1, 1, 0.5, 2, 0.99, 1.01))
+    return levelled(scene, picked, number, clues, at)
+
+
+def _of_time(scene: Scene, picked: Collection[int], random: Random) -> Scene:
+    samples = _samples(scene)
+    at, length = random.randrange(samples), random.randint(2, 6)
+    match random.randrange(8):
+        case 0:
             return without(scene, picked)
-        case 5:
+        case 1:
             return ended(scene, picked, at)
-        case 6:
+        case 2:
             return begun(scene, picked, at)
-        case 7:
-            every = random.randint(2, 6)
-            return thinned(scene, picked, every, random.randrange(every))
-        case 8:
+        case 3:
+            return thinned(scene, picked, length, random.randrange(length))
+        case 4:
             return begun_anew(scene, picked, at)
-        case 9:
-            return delayed(scene, picked, random.randint(-samples // 2, samples // 2))
-        case 10:
-            length = random.randint(2, 6)
+        case 5:
             return in_bursts(scene, picked, length, random.randrange(length))
+        case 6:
+            return wobbling(scene, picked, random.choice(_FACTORS), length)
         case _:
-            metrics = {scene.rows[i].labels.get(NAME, "") for i in picked}
-            return crossed(scene, random.choice(scenes), metrics) or scene
+            return delayed(scene, picked, random.randint(-samples // 2, samples // 2))
+
+
+def _samples(scene: Scene) -> int:
+    return max((len(row.values) for row in scene.rows), default=0) or 1

@@ -86,7 +86,7 @@ def _test(alert: str, test: Test, assertions: list[Assertion]) -> Iterator[str]:
 
 def expression_of(alert: str, assertion: Assertion) -> str:
     """Return what is asked of ALERTS, so that labels and annotations need not be known."""
-    name = f"alertname={_quoted(alert)}"
+    name = ",".join([f"alertname={_quoted(alert)}", *(f"{n}={_quoted(v)}" for n, v in assertion.labels.items())])
     firing = f'{name},alertstate="firing"'
     if assertion.state is State.PENDING:
         pending = f'{name},alertstate="pending"'

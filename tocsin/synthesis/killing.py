@@ -7,17 +7,17 @@ every moment of the inputs at hand is looked at, then inputs that its operator s
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from random import Random
 
 from tocsin.promql import Expr, VectorSelector, selectors, walk
-from tocsin.promql.evaluation import EvaluationError, Labels, Store
+from tocsin.promql.evaluation import EvaluationError, Store
 from tocsin.promql.mutants import Mutant, Operator
 from tocsin.promql.nodes import Aggregation
 from tocsin.synthesis import disturbing
-from tocsin.synthesis.disturbing import OTHER, Clues, clues_of, metric_groups, worth_trying
+from tocsin.synthesis.disturbing import OTHER, clues_of, metric_groups, worth_trying
 from tocsin.synthesis.problem import Problem
 from tocsin.synthesis.replaying import NAME, Firing, Replay, Scene, input_series, scene_of, shortened
 from tocsin.synthesis.solution import Assertion, Property, State, Test
@@ -37,8 +37,8 @@ class Kill:
     tick: int
     state: State
     """What the rule does there: FIRING or SILENT."""
-    labels: Labels | None = None
-    """Of the alerts that it is about; None where it is about all of them."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Of the alert that it is about, an empty value for each that it lacks; none where it is about all of them."""
     fails: bool = False
     """Whether the mutant cannot even be evaluated."""
 
@@ -66,17 +66,16 @@ class Search:
     def __init__(self, problem: Problem, tests: Sequence[Test], *, seed: int = 0) -> None:
         self.problem = problem
         self.replay = Replay(problem)
-        self.random = Random(seed)
+        self.random = Random(seed)  # noqa: S311 no secret hangs on it
         self.scenes: list[_Staged] = []
         for scene in _scenes(tests):
             self.add(scene)
 
     def add(self, scene: Scene) -> _Staged | None:
         """Keep a scene, to be searched from; None where the rule cannot be evaluated on it."""
-        alert = self.problem.alert
         try:
             store = self.replay.store(scene)
-            firing = self.replay.firing(alert.tree, alert.hold_seconds, alert.keep_firing_seconds, scene, store)
+            firing = self.replay.firing(scene, store)
         except EvaluationError:
             return None
         staged = _Staged(scene, store, firing)
@@ -115,6 +114,8 @@ class _Hunt:
         self.clues = clues_of((*search._trees, mutant.tree))  # noqa: SLF001 of one module
         self.timing = mutant.span is None
         """Whether the expression is the same, so that no single evaluation can differ."""
+        self.templated = frozenset(self.alert.labels) - self.replay.added
+        """Labels that the alert makes of its series' own, so that they cannot be told beforehand."""
         self.tried = 0
 
     def run(self, inputs: int) -> Kill | Survived:
@@ -123,7 +124,7 @@ class _Hunt:
             kill = self.compared(staged)
             if kill is not None:
                 return kill
-        for scene in (*self.suggested(), *()):
+        for scene in self.suggested():
             kill = self.tried_on(scene)
             if kill is not None:
                 return kill
@@ -190,9 +191,8 @@ class _Hunt:
 
     def whole(self, scene: Scene, store: Store) -> Kill | None:
         """Return the first difference on a scene, at any of its evaluations."""
-        alert = self.alert
         try:
-            firing = self.replay.firing(alert.tree, alert.hold_seconds, alert.keep_firing_seconds, scene, store)
+            firing = self.replay.firing(scene, store)
         except EvaluationError:
             return None
         kill = self.compared(_Staged(scene, store, firing))
@@ -204,13 +204,11 @@ class _Hunt:
 
     def compared(self, staged: _Staged) -> Kill | None:
         """Return a difference of which the rule's side is known already, one that needs no labels if there is any."""
-        mutant, scene = self.mutant, staged.scene
+        scene = staged.scene
         if staged.firing is None:
             return None
         try:
-            other = self.replay.firing(
-                mutant.tree, mutant.hold_seconds, mutant.keep_firing_seconds, scene, staged.store
-            )
+            other = self.replay.firing(scene, staged.store, self.mutant)
         except EvaluationError:
             return self.failing(staged)
         found: Kill | None = None
@@ -219,16 +217,19 @@ class _Hunt:
                 return Kill(scene, tick, State.FIRING if own else State.SILENT)
             if found is None and own != theirs:
                 lost = min(own - theirs, default=None)
-                labels = lost if lost is not None else min(theirs - own)
-                found = Kill(scene, tick, State.SILENT if lost is None else State.FIRING, labels)
+                names = sorted({name for labels in own | theirs for name, _ in labels} - self.templated)
+                labels = dict.fromkeys(names, "") | dict(lost if lost is not None else min(theirs - own))
+                found = Kill(scene, tick, State.SILENT if lost is None else State.FIRING, {n: labels[n] for n in names})
         return found
 
-    def failing(self, staged: _Staged) -> Kill | None:
-        """Return a moment at which the rule fires, where the mutant cannot be evaluated at some other."""
-        ticks = zip(staged.scene.ticks, staged.firing or (), strict=False)
-        tick = next((tick for tick, firing in ticks if firing), 0)
-        state = State.FIRING if (staged.firing or [()])[tick // staged.scene.evaluation] else State.SILENT
-        return Kill(staged.scene, staged.scene.until if state is State.SILENT else tick, state, fails=True)
+    @staticmethod
+    def failing(staged: _Staged) -> Kill:
+        """Return a moment at which the rule fires, or else the last one, where the mutant cannot be evaluated."""
+        firing = staged.firing or []
+        fires = [tick for tick, own in zip(staged.scene.ticks, firing, strict=True) if own]
+        tick = fires[-1] if fires else staged.scene.until
+        state = State.FIRING if fires else State.SILENT
+        return Kill(staged.scene, tick, state, fails=True)
 
     # What the operator suggests
 
@@ -376,8 +377,6 @@ def _matchers(tree: Expr, metric: str | None) -> list[object]:
 def killing_test(kill: Kill, mutant: Mutant, name: str) -> Test:
     """Return the test that a kill makes: it passes on the rule, and fails on its mutant."""
     scene = kill.scene
-    labels = () if kill.labels is None else kill.labels
-    every = sorted({name for row in scene.rows for name in row.labels} - {NAME}) if kill.labels is not None else ()
     return Test(
         name=name,
         interval=scene.interval / 1000,
@@ -385,11 +384,11 @@ def killing_test(kill: Kill, mutant: Mutant, name: str) -> Test:
         series=tuple(input_series(row) for row in scene.rows),
         assertions=(
             Assertion(
-                property=Property.FIRES if kill.state is State.FIRING else Property.INACTIVE,
+                proves=Property.FIRES if kill.state is State.FIRING else Property.INACTIVE,
                 state=kill.state,
                 at=kill.tick / 1000,
                 comment=f"told from the rule with {mutant.description}",
-                labels={**dict.fromkeys(every, ""), **dict(labels)},
+                labels=kill.labels,
             ),
         ),
     )

@@ -26,6 +26,7 @@ from tocsin.promql import (
     VectorSelector,
     type_of,
     unwrapped,
+    walk,
 )
 from tocsin.promql.domains import DOMAINS
 from tocsin.promql.evaluation import clock
@@ -84,6 +85,14 @@ class CopiesError(Exception):
         self.count = count
 
 
+class WarmError(Exception):
+    """The clock must have run for so many seconds before, so that a moment before now is not before its beginning."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
 class FinerError(Exception):
     """Samples are needed that are no more than so many seconds apart."""
 
@@ -135,6 +144,8 @@ class Setting:
     bounds: dict[int, tuple[float, ...]] = field(default_factory=dict)
     """By identity, the bounds of a histogram, once they are chosen."""
     recorded: dict[str, Recorded] = field(default_factory=dict)
+    grown: set[int] | None = None
+    """The leaves that are read as counters, once they are known."""
     split: bool = False
     """Whether what is read of the past is another shape than what is read of the present."""
 
@@ -167,7 +178,7 @@ class Proposal:
 
     def defaults(self) -> None:
         """Give every series that nothing asked anything of a usual shape."""
-        roles = self._roles()
+        roles = counters(self.setting)
         for leaf in self.setting.unified.leaves:
             for copy in range(self.setting.labelled.copies[leaf.number]):
                 identity = self.setting.labelled.identity(leaf.number, copy)
@@ -188,12 +199,6 @@ class Proposal:
     def _some_bounds(self, leaf: int) -> tuple[float, ...]:
         metric = self.setting.unified.leaves[leaf].metric
         return self.setting.problem.grounding.buckets.get(metric, (0.1, 1.0, math.inf))
-
-    def _roles(self) -> set[int]:
-        """Return the leaves that are read as counters."""
-        if not hasattr(self.setting, "_counters"):
-            pass
-        return counters(self.setting)
 
     def _usual(self, identity: int, counter: bool, shape: Shape) -> Shape:  # noqa: FBT001
         domain = self._domain(identity)
@@ -347,13 +352,23 @@ class Proposal:
         right = node.op == "and"
         if truth:
             order = ((node.left, True), (node.right, right))
-            for side, wanted in reversed(order) if self.wish.variation % 3 == 2 else order:
+            later = self.wish.variation % 3 == 2
+            if self._asked_of(node.right):
+                later = True
+            elif self._asked_of(node.left):
+                later = False
+            for side, wanted in reversed(order) if later else order:
                 self.want(side, path, truth=wanted)
             return
         if self.pick((0, 1)):
             self.want(node.right, path, truth=not right)
         else:
             self.want(node.left, path, truth=False)
+
+    def _asked_of(self, node: Expr) -> bool:
+        """Tell whether the wish is about a piece of an expression."""
+        asked = {identity for _, identity in (*self.wish.deltas, *self.wish.flipped)}
+        return bool(asked) and any(id(each) in asked for each in walk(node))
 
     def _attempt(self, made: Callable[[], None]) -> bool:
         """Do something, or undo it where it cannot be done."""
@@ -386,8 +401,9 @@ class Proposal:
             delta = -delta if delta is not None else None
         if other is None:
             other = self._nominal(right, path)
+        margin = self._margin(op, other.value, whole)  # chosen in any case, so that later choices stay what they are
         if delta is None:
-            delta = self._margin(op, other.value, whole)
+            delta = margin
         self._note(node, path, truth=truth, whole=whole, delta=delta if left is node.left else -delta)
         self.number(left, path, Line(other.value + delta, other.slope))
 
@@ -596,13 +612,15 @@ class Proposal:
                     if not math.isclose(shape.level, target.value, rel_tol=1e-12):
                         raise ImpossibleError("a series is to have two values at once")
                     continue
-                self._within(identity, target.value)
+                self._within(identity, target.value, target.slope)
                 self._set(identity, replace(shape, level=target.value, slope=target.slope))
 
-    def _within(self, identity: int, value: float) -> None:
+    def _within(self, identity: int, value: float, slope: float = 0.0) -> None:
         """Refuse a value that a series of that name cannot have."""
         if self.wish.negative:
             return
+        if value < 0 and slope > 0:
+            raise WarmError(-value / slope)
         domain = self._domain(identity)
         if domain is not None and (value < domain.low or value > domain.high or (domain.whole and value % 1)):
             raise ImpossibleError("the metric does not have such values")
@@ -927,7 +945,7 @@ class Proposal:
     def _levelled(self, shape: Shape, target: Line, identity: int) -> Shape:
         if shape.level is not None and not math.isclose(shape.level, target.value, rel_tol=1e-12):
             raise ImpossibleError("a series is to have two values at once")
-        self._within(identity, target.value)
+        self._within(identity, target.value, target.slope)
         return replace(shape, level=target.value, slope=target.slope)
 
     def _counted(self, shape: Shape, seconds: float, value: float) -> Shape:
@@ -1083,8 +1101,6 @@ def _calculated(op: str, one: Line, other: Line) -> Line | None:
 
 def shortest_range(setting: Setting) -> float:
     """Return the shortest of the ranges that the alert reads, in seconds; 0 without any."""
-    from tocsin.promql import walk  # noqa: PLC0415
-
     trees = [setting.problem.alert.tree, *(rule.tree for rule in setting.problem.recorded)]
     ranges = [node.range.seconds for tree in trees for node in walk(tree) if isinstance(node, MatrixSelector)]
     return min(ranges, default=0.0)
@@ -1092,8 +1108,8 @@ def shortest_range(setting: Setting) -> float:
 
 def counters(setting: Setting) -> set[int]:
     """Return the leaves that are read as counters, or as what grows."""
-    from tocsin.promql import walk  # noqa: PLC0415
-
+    if setting.grown is not None:
+        return setting.grown
     trees = [setting.problem.alert.tree, *(rule.tree for rule in setting.problem.recorded)]
     grown = {
         id(matrix.vector)
@@ -1103,4 +1119,5 @@ def counters(setting: Setting) -> set[int]:
         for matrix in [unwrapped(node.args[0])]
         if isinstance(matrix, MatrixSelector)
     }
-    return {leaf for (_, identity), leaf in setting.unified.by_place.items() if identity in grown}
+    setting.grown = {leaf for (_, identity), leaf in setting.unified.by_place.items() if identity in grown}
+    return setting.grown

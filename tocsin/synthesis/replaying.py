@@ -23,6 +23,7 @@ from tocsin.promql.evaluation import (
     compile_expression,
     labels_of,
 )
+from tocsin.promql.mutants import Mutant
 from tocsin.promql.printing import quoted
 from tocsin.synthesis.problem import Problem
 from tocsin.synthesis.solution import InputSeries, Test
@@ -192,23 +193,20 @@ class Replay:
                         each.times.append(tick)
                         each.values.append(STALE)
 
-    def firing(
-        self, tree: Expr, hold: float, keep: float, scene: Scene, store: Store, until: int | None = None
-    ) -> list[Firing]:
-        """Return which alerts fire at each evaluation. Raises EvaluationError where one of them fails."""
-        compiled = self.compiled(tree, scene.evaluation)
-        machine = Machine(round(hold * 1000), round(keep * 1000), self.added)
-        last = scene.until if until is None else until
-        return [machine.at(tick, compiled.at(store, tick)) for tick in range(0, last + 1, scene.evaluation)]
+    def firing(self, scene: Scene, store: Store, changed: Mutant | None = None) -> list[Firing]:
+        """Return for which series the alert, or a mutant of it, fires at each evaluation.
+
+        Raises EvaluationError where one of them fails.
+        """
+        rule = self.problem.alert if changed is None else changed
+        compiled = self.compiled(rule.tree, scene.evaluation)
+        machine = Machine(round(rule.hold_seconds * 1000), round(rule.keep_firing_seconds * 1000), self.added)
+        return [machine.at(tick, compiled.at(store, tick)) for tick in scene.ticks]
 
 
 def _series(row: Row, interval: int) -> Series:
-    values = row.values
-    times = range(0, len(values) * interval, interval)
-    if GAP in values:
-        kept = [(t, v) for t, v in zip(times, values, strict=True) if v != GAP]
-        return Series(labels_of(row.labels), [t for t, _ in kept], [v for _, v in kept])  # type: ignore[misc]
-    return Series(labels_of(row.labels), list(times), list(values))  # type: ignore[arg-type]
+    kept = [(i * interval, v) for i, v in enumerate(row.values) if not isinstance(v, str)]
+    return Series(labels_of(row.labels), [time for time, _ in kept], [value for _, value in kept])
 
 
 def _relabelled(labels: Labels, added: Mapping[str, str], name: str) -> Labels:

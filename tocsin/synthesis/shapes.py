@@ -81,8 +81,12 @@ class Piece:
 class Tape:
     """Series that are written phase by phase, sample by sample, exactly as promtool expands what is written of them."""
 
-    def __init__(self, tracks: Sequence[Track], interval: int, reference: int, start: int = 0) -> None:
+    def __init__(
+        self, tracks: Sequence[Track], interval: int, reference: int, start: int = 0, settle: int = 0
+    ) -> None:
         self.tracks = tracks
+        self.settle = settle
+        """After how many milliseconds of its phase a series that grows from a level is at that level."""
         self.interval = interval
         self.reference = reference
         """The time at which a level with a slope is what it says, in milliseconds."""
@@ -100,7 +104,7 @@ class Tape:
 
     def copy(self) -> Tape:
         """Return a tape that can be written on without changing this one."""
-        made = Tape(self.tracks, self.interval, self.reference)
+        made = Tape(self.tracks, self.interval, self.reference, settle=self.settle)
         made.end, made.start, made.last = self.end, self.start, [*self.last]
         made.series = [Series(each.labels, [*each.times], [*each.values]) for each in self.series]
         made.store = Store(made.series)
@@ -141,9 +145,9 @@ class Tape:
         seconds = self.interval / 1000
         if shape.growth is not None:
             step = shape.growth * seconds
-            if last is None:
-                return shape.level or 0.0, step
-            return (shape.level, step) if fresh and shape.level is not None else (last + step, step)
+            if shape.level is not None and (last is None or fresh):
+                return shape.level - shape.growth * self.settle / 1000, step
+            return (0.0 if last is None else last + step), step
         level = 1.0 if shape.level is None else shape.level
         if shape.slope:
             return level + shape.slope * (time - self.reference) / 1000, shape.slope * seconds
@@ -187,8 +191,8 @@ class Tape:
             value += piece.step
         self.series[number].times.extend(times)
         self.series[number].values.extend(values)
+        _append(self.pieces[number], piece, self.last[number])
         self.last[number] = values[-1]
-        _append(self.pieces[number], piece)
 
     def texts(self) -> list[tuple[Mapping[str, str], str]]:
         """Return every series as promtool reads it: labels, and values."""
@@ -199,27 +203,18 @@ class Tape:
         ]
 
 
-def _append(pieces: list[Piece], piece: Piece) -> None:
-    """Add a piece, as a part of the one before where it goes on as that does."""
+def _append(pieces: list[Piece], piece: Piece, end: float | None = None) -> None:
+    """Add a piece, as a part of the one before (whose last value is `end`) where it goes on as that does."""
     if pieces and not pieces[-1].stale:
         last = pieces[-1]
         if piece.value is None:
             if last.value is None:
                 last.count += piece.count
                 return
-        elif last.value is not None and last.step == piece.step and _next(last) == piece.value:
+        elif last.value is not None and end is not None and last.step == piece.step and end + piece.step == piece.value:
             last.count += piece.count
             return
     pieces.append(piece)
-
-
-def _next(piece: Piece) -> float:
-    value = piece.value or 0.0
-    if not piece.step:
-        return value
-    for _ in range(piece.count):
-        value += piece.step
-    return value
 
 
 def _written(piece: Piece) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -75,6 +76,8 @@ class Assertion:
     """The name of the edge that it is about."""
     comment: str = ""
     """What it stands for, a sentence without full stop."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Which of the alert's series it is about, by their labels (an empty value: without the label); else all."""
 
     @property
     def claim(self) -> str:
@@ -153,6 +156,9 @@ class Solution:
     """What the owner should know: `needs negative values`, `needs a series without the label job`."""
     missing: dict[Property, str] = field(default_factory=dict)
     """The properties that no test is about, each with the reason (`for` of 0 has no blip; always firing)."""
+
+    always: bool = False
+    """Whether the alert has no other side: it fires whatever there is (`vector(1)`)."""
 
     @property
     def claims(self) -> tuple[str, ...]:

@@ -220,7 +220,7 @@ def grid_of(problem: Problem, finest: float | None = None) -> Grid:
     elif any(node.step is None for node in steps):
         evaluation = 60.0
     else:
-        wanted = hold / 4 if hold else max(60.0, reach / 30)
+        wanted = hold / 5 if hold else max(60.0, reach / 30)
         if hold and reach / wanted > 40:
             wanted = min(hold / 2, reach / 40)
         evaluation = _divisor(hold, wanted) if hold else float(max(n for n in _NICE if n <= max(wanted, 1)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from textwrap import wrap
 
@@ -30,7 +31,7 @@ def _in_full(each: Judged) -> bool:
 
 def _block(each: Judged, examination: Examination) -> Iterator[str]:
     finding = each.finding
-    yield f"{finding.severity}[{finding.check}] {finding.subject}"
+    yield f"{finding.severity}[{finding.check}] {finding.subject}".rstrip()
     yield from _excerpt(examination.texts(finding.place.file), finding.place, finding.width)
     yield from _paragraph("", finding.message)
     for place in finding.related:
@@ -49,12 +50,15 @@ def _excerpt(text: str, place: Place, width: int) -> Iterator[str]:
     shown = line[begin : begin + MOST_SHOWN]
     column = place.column - 1 - begin
     yield f"{place.line:>5} | {'…' if begin else ''}{shown}{'…' if begin + MOST_SHOWN < len(line) else ''}"
-    marks = max(1, min(width if width > 1 else _bracketed(shown[column:]), len(shown) - column))
+    marks = max(1, min(width if width > 1 else _meant(shown[column:]), len(shown) - column))
     yield f"      | {' ' * (column + bool(begin))}{'^' * marks}"
 
 
-def _bracketed(text: str) -> int:
-    """Return how many characters a list or a mapping takes that begins a text and ends within it; else 1."""
+def _meant(text: str) -> int:
+    """Return how many characters are meant by a place alone: a list, or a word such as a mapping's first key."""
+    word = re.match(r"[\w.-]+", text)
+    if word:
+        return word.end()
     depth = 0
     for i, character in enumerate(text if text[:1] in ("[", "{") else ""):
         depth += (character in "[{") - (character in "]}")

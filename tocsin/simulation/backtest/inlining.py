@@ -56,10 +56,10 @@ def names_read(text: str, definitions: Definitions) -> dict[str, None]:
             tree = parse(waiting.pop())
         except PromQLError:
             continue
-        for selector in selectors(tree):
-            if selector.name in definitions and selector.name not in found:
-                found[selector.name] = None
-                waiting.extend(each.expression for each in definitions[selector.name])
+        for name in (selector.name for selector in selectors(tree)):
+            if name is not None and name in definitions and name not in found:
+                found[name] = None
+                waiting.extend(each.expression for each in definitions[name])
     return found
 
 

@@ -28,7 +28,6 @@ _FLAGS = (
     "--storage.tsdb.retention.time=100y",
     "--storage.tsdb.min-block-duration=2h",
     "--storage.tsdb.max-block-duration=2h",  # no larger blocks are compacted of those that are there
-    "--storage.tsdb.no-lockfile",
 )
 
 

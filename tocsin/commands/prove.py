@@ -1,0 +1,166 @@
+"""`tocsin prove`: prove every alert of a system, or of some rule files, by tests made from it and run by the engine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tocsin.engines.rule_engines import RuleEngine, environment_engines, rule_engine
+from tocsin.evidence import write_json
+from tocsin.model import Model
+from tocsin.report.console import run_console
+from tocsin.report.proofs.text import print_report, summary
+from tocsin.simulation.problems import subjects
+from tocsin.simulation.proofs import published
+from tocsin.simulation.proving import Asked, prove
+from tocsin.simulation.sharding import prove_in_shards, read_shard
+from tocsin.simulation.storage import Storage, cache_folder
+from tocsin.source import Place
+from tocsin.system import FILE, BadSystem, Problem, load_system
+
+FAILED, INCONCLUSIVE = 1, 10
+ALERTS_A_WORKER = 50
+"""So many alerts are worth a process."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.description = (
+        "Makes tests from every alerting rule and has a real engine run them: the alert fires, stays silent on the "
+        "other side of each of its edges, is not fooled by a blip, and resolves; or it is proven why it never can. "
+        "Exit code 0: all proven; 1: an alert that never fires, or less than a minimum; 10: something stayed open; "
+        "2: bad arguments, or no alerts."
+    )
+    parser.add_argument("paths", nargs="*", type=Path, default=[Path()], metavar="DIR|FILE",
+                        help="a system's folder, or rule files of one; default: here")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--engine", action="append", type=Path, metavar="PATH",
+                        help="a promtool or vmalert-tool; the first is the one whose verdict counts")  # fmt: skip
+    parser.add_argument("--free", action="store_true", help="prove on free input only, not on that of the system")
+    parser.add_argument("--shard", metavar="I/N", help="prove the I-th of N parts only; see tocsin report --merge")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes; default: by the alerts and processors")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="where proofs are kept; default: the user's cache")
+    parser.add_argument("--no-cache", action="store_true", help="prove everything anew, and keep nothing")
+    parser.add_argument("--export", type=Path, metavar="DIR", help="write the tests as promtool's files")
+    parser.add_argument("--picture", type=Path, metavar="DIR", help="draw every alert; without it, those that fail")
+    parser.add_argument("--mutation", action="store_true", help="try the tests on mutants of every rule")
+    parser.add_argument("--min-coverage", type=_share, metavar="PERCENT",
+                        help="of the alerts, how many the owner's own tests must see fire and be silent")  # fmt: skip
+    parser.add_argument("--min-mutation-score", type=_share, metavar="PERCENT",
+                        help="of the mutants that are not equivalent, how many must be told from the rule")  # fmt: skip
+    parser.add_argument("--all", action="store_true", help="list every alert, however many there are")
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument("--progress", type=Path, help=argparse.SUPPRESS)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prove, print, and return the exit code. Raises BadSystem for bad input and EngineTrouble."""
+    directory, files = _asked_for(options.paths)
+    engines = _engines(options.engine)
+    model = Model.of(directory, load_system(directory) if (directory / FILE).is_file() else None)
+    every = subjects(model, keep=files)
+    if not every:
+        raise BadSystem((Problem(Place(str(directory)), "holds no alerting rule: there is nothing to prove"),))
+    shard = read_shard(options.shard)
+    chosen = shard.of(every)
+    workers = _workers(options, len(chosen))
+    if workers > 1:
+        report = prove_in_shards(_again(options), shard, workers, _tell(options))
+    else:
+        proofs = list(prove(chosen, _request(options, engines), _tell(options)))
+        report = published([each.name for each in engines], proofs)
+    if options.json:
+        if not options.quiet:
+            print(f"tocsin: {summary(report)}", file=sys.stderr)
+        print(json.dumps(report, indent=1))
+    else:
+        print_report(run_console(), report, whole=options.all)
+    return _code(report)
+
+
+def _code(report: dict[str, Any]) -> int:
+    verdicts = {each["verdict"] for each in report["alerts"]}
+    return FAILED if "failed" in verdicts else INCONCLUSIVE if "inconclusive" in verdicts else 0
+
+
+def _share(text: str) -> float:
+    """Return a share of one from percents: `80`, `80%`."""
+    try:
+        value = float(text.removesuffix("%"))
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share in percent, from 0 to 100")
+    return value / 100
+
+
+def _asked_for(paths: Sequence[Path]) -> tuple[Path, list[str] | None]:
+    """Return the folder that is read, and the files whose alerts are proven; all, where a folder was named."""
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        raise BadSystem(tuple(Problem(Place(str(path)), "there is no such folder or file") for path in missing))
+    if len(paths) == 1 and paths[0].is_dir():
+        return paths[0], None
+    if any(path.is_dir() for path in paths):
+        raise BadSystem((Problem(Place(str(paths[0])), "name one folder, or files"),))
+    resolved = [path.resolve() for path in paths]
+    above = next((folder for folder in resolved[0].parents if (folder / FILE).is_file()), None)
+    base = above if above and all(path.is_relative_to(above) for path in resolved) else _common(resolved)
+    return base, [path.relative_to(base).as_posix() for path in resolved]
+
+
+def _common(paths: Sequence[Path]) -> Path:
+    return Path(os.path.commonpath([path.parent for path in paths]))
+
+
+def _engines(paths: Sequence[Path] | None) -> tuple[RuleEngine, ...]:
+    """Return the engines that were named, or the promtool that is found and those of TOCSIN_PROMTOOLS; each once."""
+    named = [rule_engine(path) for path in paths or ()]
+    found = named or [rule_engine(), *environment_engines(os.environ.get("TOCSIN_PROMTOOLS"))]
+    return tuple({engine.name: engine for engine in reversed(found)}.values())[::-1]
+
+
+def _request(options: argparse.Namespace, engines: tuple[RuleEngine, ...]) -> Asked:
+    grounded = not options.free
+    storage = None if options.no_cache else Storage(options.cache or cache_folder(), engines, grounded=grounded)
+    return Asked(engines=engines, storage=storage, grounded=grounded)
+
+
+def _workers(options: argparse.Namespace, alerts: int) -> int:
+    """Return how many processes prove: one costs reading the system again, which a few alerts are not worth."""
+    if options.workers is not None:
+        return max(1, min(int(options.workers), alerts))
+    return max(1, min(len(os.sched_getaffinity(0)), alerts // ALERTS_A_WORKER))
+
+
+def _again(options: argparse.Namespace) -> list[str]:
+    """Return the arguments for the processes that prove parts."""
+    given = [str(path) for path in options.paths]
+    given += [f"--engine={path}" for path in options.engine or ()]
+    given += [f"--{name}" for name in ("free", "no-cache", "mutation") if getattr(options, name.replace("-", "_"))]
+    for name in ("cache", "export", "picture"):
+        if getattr(options, name) is not None:
+            given.append(f"--{name}={getattr(options, name)}")
+    return given
+
+
+def _tell(options: argparse.Namespace) -> Callable[[str, int, int], None]:
+    """Return what tells how far it is: in a line to stderr, or into a file that another process reads."""
+    if options.progress is not None:
+        return lambda said, done, of: write_json(options.progress, [said, done, of])
+    if options.quiet:
+        return lambda *_: None
+    last = [""]
+
+    def tell(said: str, done: int, of: int) -> None:
+        line = f"tocsin: {said}: {done} of {of}"
+        if line != last[0]:
+            print(line, file=sys.stderr, flush=True)
+        last[0] = line
+
+    return tell

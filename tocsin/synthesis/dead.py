@@ -1,0 +1,127 @@
+"""Proofs that no input fires an alert: by its labels, or by its values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tocsin.promql import Aggregation, Binary, Call, Expr, MatrixSelector, Paren, Subquery, Unary, VectorSelector, type_of
+from tocsin.promql.dead import Proofs
+from tocsin.promql.intervals import Known
+from tocsin.promql.labels import ANY, LabelFacts, LabelReader, Mismatch
+from tocsin.promql.label_values import ABSENT, one_of
+from tocsin.promql.past import longest_stretch
+from tocsin.synthesis.problem import Problem, Recorded
+from tocsin.synthesis.solution import Dead
+
+_DEEPEST = 12
+
+
+class _Rules(Known):
+    """What a problem's recording rules say of series."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._named: dict[str, list[Recorded]] = {}
+        for rule in problem.recorded:
+            self._named.setdefault(rule.name, []).append(rule)
+
+    def recorded(self, name: str) -> tuple[Expr, ...]:
+        """Return the expressions that record a series of that name."""
+        return tuple(rule.tree for rule in self._named.get(name, ()))
+
+    def rules(self, name: str) -> list[Recorded]:
+        """Return the rules that record a series of that name."""
+        return self._named.get(name, [])
+
+
+def dead(problem: Problem) -> Dead | None:
+    """Return a proof that no input fires an alert; None if there is none."""
+    rules = _Rules(problem)
+    tree = problem.alert.tree
+    labels = _Labels(rules)
+    found = labels.never(tree)
+    if found is not None:
+        node, text = found
+        return Dead(argument=text, span=node.span, cause="labels")
+    proofs = Proofs(rules)
+    proof = proofs.never(tree)
+    if proof is not None:
+        return Dead(argument=proof.argument, span=proof.span, cause=proof.cause)
+    stretch = longest_stretch(tree, proofs)
+    if stretch is not None and stretch.sure and stretch.seconds <= problem.alert.hold_seconds:
+        said = f"the condition holds for less than {stretch.seconds:g} s ({stretch.argument}), and `for` asks for more"
+        return Dead(argument=said, span=stretch.span, cause="hold")
+    return None
+
+
+class _Labels:
+    """Labels that can never be equal where they have to be."""
+
+    def __init__(self, rules: _Rules) -> None:
+        self._rules = rules
+        self._depth = 0
+        self.reader = LabelReader(self._known)
+
+    def _known(self, selector: VectorSelector) -> LabelFacts:
+        rules = self._rules.rules(selector.name or "")
+        if not rules or self._depth >= _DEEPEST:
+            return LabelFacts()
+        self._depth += 1
+        try:
+            facts = [self._of(rule) for rule in rules]
+        finally:
+            self._depth -= 1
+        result = facts[0]
+        for other in facts[1:]:
+            result = result.either(other)
+        return result
+
+    def _of(self, rule: Recorded) -> LabelFacts:
+        facts = self.reader.facts(rule.tree).with_label("__name__", one_of([rule.name]))
+        for name, value in rule.labels.items():
+            facts = facts.with_label(name, ABSENT if not value else ANY if "{{" in value else one_of([value]))
+        return facts
+
+    def never(self, node: Expr) -> tuple[Expr, str] | None:
+        """Return the operator whose sides can never meet, and why, if nothing comes of the expression because of it."""
+        match node:
+            case Binary(op="or", left=left, right=right):
+                found = self.never(left)
+                return found if found is not None and self.never(right) is not None else None
+            case Binary(op="unless", left=left):
+                return self.never(left)
+            case Binary():
+                return self._operator(node)
+            case VectorSelector():
+                facts = self.reader.facts(node)
+                return (node, f"no series of {node.name} can have the labels that are asked for") if facts.nothing else None
+            case Call(function="absent" | "absent_over_time" | "vector" | "scalar"):
+                return None
+            case _:
+                return next((found for child in _inner(node) if (found := self.never(child)) is not None), None)
+
+    def _operator(self, node: Binary) -> tuple[Expr, str] | None:
+        for side in (node.left, node.right):
+            found = self.never(side) if type_of(side) == "vector" else None
+            if found is not None:
+                return found
+        wrong = self.reader.mismatch(node)
+        return (node, _said(node, wrong)) if wrong is not None else None
+
+
+def _inner(node: Expr) -> Iterator[Expr]:
+    match node:
+        case MatrixSelector(vector=inner) | Subquery(expr=inner) | Paren(expr=inner) | Unary(expr=inner):
+            yield inner
+        case Aggregation(expr=inner):
+            yield inner
+        case Call(args=args):
+            yield from (arg for arg in args if type_of(arg) in ("vector", "matrix"))
+        case _:
+            pass
+
+
+def _said(node: Binary, wrong: Mismatch) -> str:
+    return (
+        f"the two sides of `{node.op}` are paired by the label {wrong.label}, which is {wrong.left} on the left and "
+        f"{wrong.right} on the right, so nothing is ever paired"
+    )
