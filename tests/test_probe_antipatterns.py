@@ -713,6 +713,22 @@ def test_a_name_that_cannot_be_resolved_is_found(tmp_path: Path) -> None:
     assert "asks for the address of db" in found[0].message
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [(LIVE, "httpGet: {path: /healthcheck/shop, port: 9000}")],
+        [(LIVE, "httpGet: {path: /live, port: 9000}"), ("image: proxy:1", "image: sig-storage/livenessprobe:v2.15.0")],
+        [(LIVE, "httpGet: {path: /live, port: 9000}"), ('"8080"]', '"8080", --admin-port, "9000"]')],
+    ],
+    ids=["by its name", "by its image", "it listens itself"],
+)
+def test_a_neighbour_may_answer_for_a_container(tmp_path: Path, changes: list[Change]) -> None:
+    """Some containers are there for that; and a port need not be declared where it is listened on."""
+    model = written(changed({"shop.yaml": SHOP}, tuple(changes)), tmp_path)
+
+    assert list(CHECKS["probe-asks-neighbour"].findings(model)) == []
+
+
 ODD: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, -1, 0, math.inf, 10**400, "", "x", "8080", "${PORT}", [], {}, [None], {"a": None}, [[]]]
 )

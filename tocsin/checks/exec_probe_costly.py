@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -29,7 +30,10 @@ spec:
 _OFTEN = 10.0
 """Seconds; what is asked more often than by default should be asked without a process."""
 _LITTLE = Decimal(128 * 1024 * 1024)
+_VERY_LITTLE = _LITTLE / 2
 """Bytes; a second runtime beside the first takes tens of MiB."""
+_LIGHT = re.compile(r"(?:.*/)?(?:python[\d.]*|ruby|php|nats)")
+"""Those that take about ten."""
 
 
 @check(
@@ -55,7 +59,8 @@ def exec_probe_costly(probe: Probe) -> Iterator[Remark]:
             "what is over that is killed"
         )
         fix = "Raise the memory limit, or ask by httpGet, tcpSocket or grpc."
-        yield at(words[0], told, severity=Severity.WARNING, fix=fix)
+        much = limit < _VERY_LITTLE or not _LIGHT.fullmatch(program)
+        yield at(words[0], told, severity=Severity.WARNING if much else Severity.INFO, fix=fix)
     period = probe.part.get("periodSeconds")
     if probe.kind != "startupProbe" and probe.timing.period < _OFTEN:
         each = seconds(probe.timing.period)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 
 from tocsin.artefacts.prometheus import PrometheusConfig
 from tocsin.checks import Example, Remark, at, check
 from tocsin.finding import Severity
 from tocsin.model import Model
+from tocsin.model.notifications import brought
 from tocsin.model.processes import Process, content_of, glob
 from tocsin.part import Part
 from tocsin.source import nearest
@@ -46,10 +48,19 @@ def glob_matches_nothing(model: Model) -> Iterator[Remark]:
         yield from _target_files(config, running)
     for alertmanager in model.alertmanager_configs:
         running = _running(model, "alertmanager", alertmanager.part)
-        for i, part in enumerate(alertmanager.part.list("templates")):
+        for i, part in enumerate(alertmanager.part.list("templates") if _wants_templates(alertmanager.part) else ()):
             if part.text:
                 yield from _unmatched(model, alertmanager.file, part, running, f"templates/{i}")
     yield from _tests(model)
+
+
+_TEMPLATE = re.compile(r"\{\{-?\s*(?:template|block)\s+[\"`]([^\"`]+)[\"`]")
+
+
+def _wants_templates(alertmanager: Part) -> bool:
+    """Whether a receiver uses a template that Alertmanager does not bring itself."""
+    texts = (part.text for part in alertmanager.get("receivers").walk())
+    return any(not brought(name) for text in texts for name in _TEMPLATE.findall(text))
 
 
 def _running(model: Model, program: str, part: Part) -> list[Process]:

@@ -10,6 +10,7 @@ from tocsin.checks import Example, Remark, check
 from tocsin.finding import Severity
 from tocsin.model import Model
 from tocsin.model.stacks import Stack
+from tocsin.part import Part
 from tocsin.promql import Binary, Call, Expr, Matcher, VectorSelector, children
 from tocsin.relabelling import Step, matches, references, steps
 from tocsin.source import offered
@@ -24,7 +25,8 @@ _RULES = 'groups:\n- name: a\n  rules:\n  - alert: ShopDown\n    expr: up{job="s
 _TELLS_JOBS = re.compile(r"federat|push|gateway|remote|thanos|cortex|mimir", re.IGNORECASE)
 """Of jobs with honor_labels: those whose targets tell of other jobs."""
 
-
+_PUSHED = re.compile(r"^(?!.*federat).*push", re.IGNORECASE)
+"""Of those, the ones that keep what is pushed to them, and scrape nobody themselves."""
 _RECEIVES = re.compile(r"web\.enable-(?:remote-write|otlp)-receiver|(?:remote|otlp)-write-receiver")
 """Flags by which others may send series with jobs of their own."""
 _KUBERNETES_LABELS = (
@@ -53,14 +55,51 @@ def job_not_scraped(model: Model) -> Iterator[Remark]:
             loaded.setdefault(id(rule), []).append(stack)
             rules[id(rule)] = rule
     jobs = {id(stack): _jobs(model, stack) for stack in model.stacks}
+    scraped = {id(stack): _jobs(model, stack, pushed=False) for stack in model.stacks}
     recorded = {rule.name for rule in model.recording_rules}
     for key, stacks in loaded.items():
-        known = [jobs[id(stack)] for stack in stacks]
-        names = {name for each in known if each is not None for name in each}
-        if None in known or not names:
-            continue
-        yield from _asked(model, rules[key], names, recorded)
+        for known, only in (([jobs[id(s)] for s in stacks], None), ([scraped[id(s)] for s in stacks], _OF_SCRAPES)):
+            names = {name for each in known if each is not None for name in each}
+            if None not in known and names:
+                yield from _asked(model, rules[key], names, recorded, only)
+                break
     yield from _shown(model, jobs, recorded)
+    yield from _monitored(model)
+
+
+_OF_SCRAPES = frozenset({"up", "scrape_duration_seconds", "scrape_samples_scraped"})
+"""What Prometheus says itself of a scrape: nobody pushes it."""
+
+
+def _monitored(model: Model) -> Iterator[Remark]:
+    """Yield the jobs of rules that are, but for how their words are joined, those that the operator makes of monitors.
+
+    (prometheus-operator, pkg/prometheus/promcfg.go: a ServiceMonitor's job is the name of the Service, unless jobLabel
+    says another; a PodMonitor's is namespace/name.)
+    """
+    if model.prometheus_configs or model.cluster.hidden("Service"):
+        return
+    monitors = model.objects_of("ServiceMonitor")
+    plain = [each for each in monitors if not each.part.string("spec", "jobLabel") and not _rewrites(each.part)]
+    names = {service.name for service in model.services.all} if plain and len(plain) == len(monitors) else set()
+    bare = {re.sub(r"[-_. ]", "", name).lower(): name for name in names}
+    other = {each.name for each in model.objects_of("PodMonitor", "Probe", "ScrapeConfig", "VMServiceScrape")}
+    for rule in model.alerts if names and not other else ():
+        tree = model.tree(rule)
+        for selector, severity, what in _selectors(tree) if tree is not None else ():
+            for matcher in selector.matchers:
+                meant = bare.get(re.sub(r"[-_. ]", "", matcher.value).lower())
+                if matcher.name != "job" or matcher.op != "=" or meant is None or matcher.value in names:
+                    continue
+                place, width = model.piece(rule.part.get("expr"), matcher.span)
+                message = f'no monitor yields `job="{matcher.value}"`, so {what}; did you mean {meant}?'
+                subject = f"{rule.subject}/{matcher.value}"
+                yield Remark(place, message, width=width, subject=subject, severity=severity)
+
+
+def _rewrites(monitor: Part) -> bool:
+    """Whether a monitor writes a job of its own."""
+    return any(part.key == "targetLabel" and part.text == "job" for part in monitor.walk())
 
 
 def _shown(model: Model, jobs: dict[int, set[str] | None], recorded: set[str]) -> Iterator[Remark]:
@@ -85,11 +124,13 @@ def _shown(model: Model, jobs: dict[int, set[str] | None], recorded: set[str]) -
                 )
 
 
-def _asked(model: Model, rule: Rule, jobs: set[str], recorded: set[str]) -> Iterator[Remark]:
+def _asked(
+    model: Model, rule: Rule, jobs: set[str], recorded: set[str], only: frozenset[str] | None = None
+) -> Iterator[Remark]:
     tree = model.tree(rule)
     told: set[str] = set()
     for selector, severity, what in _selectors(tree) if tree is not None else ():
-        for matcher in selector.matchers:
+        for matcher in selector.matchers if only is None or selector.name in only else ():
             if selector.name in recorded or not _misses(matcher, jobs) or matcher.value in told:
                 continue
             told.add(matcher.value)
@@ -130,8 +171,11 @@ def _selectors(tree: Expr) -> Iterator[tuple[VectorSelector, Severity, str]]:
             waiting.extend((child, follows) for child in children(node))
 
 
-def _jobs(model: Model, stack: Stack) -> set[str] | None:
-    """Return every value that `job` may have in a Prometheus; None if it may have others."""
+def _jobs(model: Model, stack: Stack, *, pushed: bool = True) -> set[str] | None:
+    """Return every value that `job` may have in a Prometheus; None if it may have others.
+
+    Without what is pushed: what one of those who keep pushed metrics tells of other jobs is left out.
+    """
     received = any(_RECEIVES.search(part.text) for process in stack.processes for part in process.arguments)
     if not stack.fragments_known or stack.prometheus.remote_reads or stack.prometheus.part.get("otlp") or received:
         return None
@@ -139,7 +183,8 @@ def _jobs(model: Model, stack: Stack) -> set[str] | None:
     for job in stack.jobs:
         targets = [target for target in model.targets if target.job is job]
         hosts = " ".join(target.address for target in targets)
-        if job.honor_labels and _TELLS_JOBS.search(f"{job.name} {job.metrics_path} {hosts}"):
+        said = f"{job.name} {job.metrics_path} {hosts}"
+        if job.honor_labels and _TELLS_JOBS.search(said) and (pushed or not _PUSHED.search(said)):
             return None
         written = [_written(rule) for rule in (*steps(job.relabelling), *steps(job.metric_relabelling))]
         if None in written:

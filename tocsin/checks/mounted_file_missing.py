@@ -9,7 +9,7 @@ from tocsin.artefacts.compose import ComposeFile, within
 from tocsin.checks import Example, Remark, at, check
 from tocsin.finding import Severity
 from tocsin.model import Model
-from tocsin.model.kustomizations import Generator
+from tocsin.model.kustomizations import Generator, Kustomization
 from tocsin.model.processes import Process, content_of
 from tocsin.model.references import alike
 from tocsin.part import Part
@@ -48,11 +48,15 @@ def mounted_file_missing(model: Model) -> Iterator[Remark]:
     """
     for process in model.processes:
         yield from _configuration(process)
+        yield from _unmounted(model, process)
         yield from _loaded(model, process)
         yield from _read_later(model, process)
     yield from _sub_paths(model)
     for generator in model.cluster.kustomizations.generators:
         yield from _sources(model, generator)
+    for kustomization in model.cluster.kustomizations.all.values():
+        for inclusion in kustomization.inclusions:
+            yield from _included(model, kustomization, inclusion.part, inclusion.path)
     for compose in model.compose_files:
         yield from _binds(model, compose)
 
@@ -73,6 +77,26 @@ def _configuration(process: Process) -> Iterator[Remark]:
             message += f"it stands at {alike_named[0]}"
         if beside or alike_named:
             yield at(said[0], message, subject=f"{process.subject}/{flag}")
+
+
+def _unmounted(model: Model, process: Process) -> Iterator[Remark]:
+    """Yield that a pod reads the configuration of its image, beside a ConfigMap that holds one and that nobody mounts."""
+    path = posixpath.normpath(process.config_path)
+    if process.workload is None or process.program == "grafana" or path in process.files or not process.known(path):
+        return
+    here = model.cluster.namespaces(process.workload)
+    mounted = {one.name for one in model.references.all if one.kind == "ConfigMap"}
+    for one in model.objects_of("ConfigMap"):
+        part = one.part.get("data", posixpath.basename(path))
+        if part.text and one.name not in mounted and model.cluster.namespaces(one) == here:
+            said = process.flag_part("config.file")
+            message = (
+                f"{process.subject} reads the {path} of its image: nothing mounts the ConfigMap {one.name}, which holds "
+                f"a {posixpath.basename(path)}"
+            )
+            where = said[0] if said else process.part.get("image")
+            fix = f"Mount the ConfigMap {one.name} at {_folder(path)}."
+            yield at(where, message, subject=f"{process.subject}/config.file", related=(part.key_place,), fix=fix)
 
 
 def _folder(path: str) -> str:
@@ -176,6 +200,18 @@ def _sources(model: Model, generator: Generator) -> Iterator[Remark]:
         if twin is not None:
             message = f"there is no {path}, so nothing of this kustomization is built; did you mean {twin}?"
             yield at(part, message, subject=f"{generator.kind}/{generator.name}/{posixpath.basename(path)}")
+
+
+def _included(model: Model, kustomization: Kustomization, part: Part, path: str | None) -> Iterator[Remark]:
+    """Yield a manifest that a kustomization takes in and that is not there, where another one is surely meant."""
+    wanted = within(kustomization.directory, part.text) if path is None and "://" not in part.text else None
+    if not wanted or posixpath.splitext(wanted)[1] not in (".yaml", ".yml", ".json") or wanted in model.file_names:
+        return
+    taken = {name for each in kustomization.inclusions for name in each.files} | {kustomization.name}
+    twin = _twin(model, wanted, taken)
+    if twin is not None:
+        message = f"there is no {wanted}, so nothing of this kustomization is built; did you mean {twin}?"
+        yield at(part, message, subject=f"{kustomization.name}/{part.text}")
 
 
 def _twin(model: Model, path: str, taken: set[str]) -> str | None:

@@ -29,6 +29,7 @@ spec:
       image: shop:1
       ports: [{{containerPort: 8080}}]
 """
+_CHECKER = re.compile(r"liveness|health|probe")
 _OF_MESH = "/app-health/"
 """Where Istio puts the probes that it asks itself."""
 
@@ -59,6 +60,8 @@ def _probe(workload: Workload, container: Container, probe: Probe) -> Iterator[R
         if len(owners) != 1:
             continue
         other = owners[0]
+        if _answers_for(other, container, probe):
+            continue
         later = workload.running.index(other) > workload.running.index(container)
         if container.sidecar and later and probe.kind == "startupProbe":
             told = (
@@ -70,6 +73,12 @@ def _probe(workload: Workload, container: Container, probe: Probe) -> Iterator[R
             told = f"the {probe.word} probe of `{container.name}` asks port {port}, which is one of `{other.name}`"
             yield at(part, told, subject=probe.subject)
         return
+
+
+def _answers_for(other: Container, container: Container, probe: Probe) -> bool:
+    """Tell whether a container is there to answer for another: CSI's livenessprobe, the sidecar of kube-dns."""
+    checker = _CHECKER.search(f"{other.name} {other.image.rpartition('/')[2]}") is not None
+    return checker or any(container.name in step for step in probe.steps if container.name)
 
 
 def _ports(probe: Probe) -> Iterator[tuple[int, Part | None]]:

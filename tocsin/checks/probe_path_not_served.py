@@ -99,6 +99,10 @@ def probe_path_not_served(model: Model) -> Iterator[Remark]:
         asked.setdefault(built, []).append(one)
     for built, questions in asked.items():
         texts = applications.sources(built)
+        if not built.dockerfile:
+            routes = applications.routes(built)
+            yield from _unlike(questions, routes) if routes is not None else ()
+            continue
         doubtful = {one.path for one in questions if not plainly_served(texts, one.path)}
         routes = applications.routes(built) if doubtful - {"/metrics"} else None
         if routes is not None:
@@ -126,6 +130,9 @@ def _probes(model: Model, applications: Applications) -> Iterator[tuple[Built, _
     for workload in model.workloads:
         for container in workload.running:
             built = applications.of_image(container.image)
+            asked = [probe.path for probe in container.probes if probe.handler == "httpGet" and probe.steps]
+            if built is None and image_name(container.image) not in _SERVED:
+                built = applications.only(asked)
             if built is None or len(container.ports) > 1:
                 continue
             for probe in container.probes:
@@ -146,6 +153,13 @@ def _healthchecks(model: Model, applications: Applications) -> Iterator[tuple[Bu
                     who = f"the health check of `{service.name}`"
                     if built is not None:
                         yield built, _Asked(found[2], who, part, place, f"{service.subject}/healthcheck")
+
+
+def _unlike(questions: list[_Asked], routes: Routes) -> Iterator[Remark]:
+    """Yield paths that the one application of the folder does not serve, where one that it serves is like them."""
+    known = [path for path in routes.paths() if "{" not in path and "<" not in path]
+    missing = [one for one in questions if not routes.serves(one.path) and nearest(one.path, known, most=1)]
+    yield from _unserved(missing, routes)
 
 
 def _unserved(questions: list[_Asked], routes: Routes) -> Iterator[Remark]:

@@ -92,7 +92,8 @@ def _surely_wrong(probe: Probe, number: int, declared: list[Port]) -> Severity |
     if told and others and all(each in numbers for each in others):
         # Variables that stand elsewhere may make it listen on one more port.
         return Severity.WARNING if container.part.list("envFrom") else Severity.ERROR
-    if others and all(each in numbers for each in others) and len(container.workload.running) == 1:
+    elsewhere = (other for other in container.workload.running if other is not container)
+    if others and all(each in numbers for each in others) and not any(_mentioned(number, each) for each in elsewhere):
         return Severity.WARNING
     return Severity.WARNING if any(_slip(number, each.number or 0) for each in declared) else None
 

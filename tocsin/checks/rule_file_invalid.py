@@ -49,6 +49,28 @@ def rule_file_invalid(model: Model) -> Iterator[Remark]:
             if part.string("kind") == "PrometheusRule" and part.get("spec"):
                 yield from _File(part.get("spec"), model, operator=True).remarks()
     yield from _later_documents(model)
+    yield from _no_rule_files(model)
+
+
+def _no_rule_files(model: Model) -> Iterator[Remark]:
+    """Yield what a Prometheus loads as a rule file and that is none."""
+    of_rules = {id(document) for document in model.documents(Kind.RULES)}
+    told: set[str] = set()
+    for stack in model.stacks:
+        for pattern in stack.prometheus.rule_files:
+            found = [content for process in stack.processes for _, content in process.matching(pattern.text)]
+            for content in found:
+                file = model.folder.files.get(content.file) if content.part is None else None
+                if file is None or content.file in told or not file.documents or id(file.documents[0]) in of_rules:
+                    continue
+                told.add(content.file)
+                whole = Part.whole(file.documents[0])
+                if whole.value is None or (isinstance(whole.value, dict) and set(whole.value) <= {"groups"}):
+                    continue
+                said = f"{stack.prometheus.file} loads this as a rule file, and it has no `groups` at the top"
+                width = len(file.line(whole.place.line).strip()) or 1
+                fix = "Write `groups:` above the list of groups, or name rule files only."
+                yield Remark(whole.place, said, width=width, subject="groups", fix=fix, related=(pattern.place,))
 
 
 _IMAGE = re.compile(r"prom(?:etheus)?/prometheus:v?([0-9]+)\.")

@@ -92,6 +92,8 @@ def _reason(rule: Step, passed: list[Step], same: list[Target]) -> str:
         known = {name for target in same for name in target.discovered if name.startswith("__meta_")}
         near = [name for name in nearest(rule.sources[0], known) if _alike(rule.sources[0], name)]
         return f"nothing here has {names}; did you mean `{near[0]}`?" if near else ""
+    if {*seen} - {""} == {"true"} and len(rule.sources) == 1 and "_annotation_" in rule.sources[0]:
+        return f"every {names} here is `true`, and never `{rule.regex}`"
     if not all(_IDENTITY.fullmatch(name) for name in rule.sources):
         return ""
     wanted = [piece for piece in re.split(r"[|();]", rule.regex) if _LITERAL.fullmatch(piece)]

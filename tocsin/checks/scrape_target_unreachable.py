@@ -66,6 +66,30 @@ def scrape_target_unreachable(model: Model) -> Iterator[Remark]:
             if key not in told:
                 told.add(key)
                 yield remark
+    yield from _misspelt_paths(model)
+
+
+_SLIPS = re.compile(r"/(?:metric|metrcis|metirc|metircs|metrics?s|mertics|metics|metrcs|metris|metrixs?|metric_s)/?", re.I)
+"""What `/metrics` becomes by a slip of the hand."""
+
+
+def _misspelt_paths(model: Model) -> Iterator[Remark]:
+    """Yield the paths of scrapes that are `/metrics` but for a slip, where no source knows them."""
+    jobs = [(job.part.get("metrics_path"), job.subject) for config in model.prometheus_configs for job in config.jobs]
+    for thing in model.objects_of("ServiceMonitor", "PodMonitor"):
+        for key in ("endpoints", "podMetricsEndpoints"):
+            jobs += [(each.get("path"), f"{thing.subject}/{each.key}") for each in thing.part.list("spec", key)]
+    asked = [(part, subject) for part, subject in jobs if _SLIPS.fullmatch(part.text) and part.text != "/metrics"]
+    names = [name for name in model.folder.names if name.endswith(_SOURCES)] if asked else []
+    texts = [model.text(name) for name in names] if len(names) <= _MOST_SOURCES else []
+    for part, subject in asked:
+        if not any(_quoted(part.text, text) for text in texts):
+            sure = any(_quoted("/metrics", text) for text in texts)
+            message = f"`{part.text}` is asked for metrics; " + (
+                "the application serves /metrics" if sure else "did you mean /metrics?"
+            )
+            severity = Severity.ERROR if sure else Severity.WARNING
+            yield at(part, message, subject=f"{subject}/path", severity=severity)
 
 
 def _troubles(model: Model, target: Target) -> Iterator[Remark]:
@@ -78,7 +102,7 @@ def _troubles(model: Model, target: Target) -> Iterator[Remark]:
         end = _End.of(target)
         if end is not None and target.stack.composed:
             yield from _composed(model, target, end)
-        elif end is not None and (target.stack.orchestrated or ".svc" in end.host):
+        elif end is not None and (target.stack.orchestrated or ".svc" in end.host or _held_by(model, target)):
             yield from _orchestrated(model, target, end)
 
 
@@ -266,6 +290,10 @@ def _unheard(model: Model, target: Target, end: _End, service: ComposeService) -
         listed = ", ".join(map(str, sorted(inside)))
         message = f"{where} listens on {listed}, and nothing of it speaks of {end.port}"
         yield _remark(target, end.part, message, target.address, service.part)
+    elif inside and not heard and service.part.get("build") and not _mentioned(model, service, str(end.port)):
+        listed = ", ".join(map(str, sorted(inside)))
+        message = f"{where} declares port {listed}, and nothing that it is built of speaks of {end.port}"
+        yield _remark(target, end.part, message, target.address, service.part, severity=Severity.WARNING)
 
 
 def _arguments(service: ComposeService) -> tuple[Part, ...]:
@@ -294,9 +322,21 @@ def _mentioned(model: Model, service: ComposeService, port: str) -> bool:
 # Kubernetes
 
 
+def _held_by(model: Model, target: Target) -> frozenset[str]:
+    """Return the namespace of the ConfigMap that a configuration stands in; nothing if it stands in none."""
+    file, line = target.part.file, target.part.place.line
+    for one in model.objects_of("ConfigMap") if not target.stack.processes else ():
+        for _, value in one.part.get("data").items() if one.part.file == file else ():
+            first = value.place.line
+            if first <= line <= first + value.text.count("\n") + 1:
+                return model.cluster.namespaces(one)
+    return frozenset()
+
+
 def _orchestrated(model: Model, target: Target, end: _End) -> Iterator[Remark]:
     """Yield that no Service answers at an address of the cluster."""
     own = {n for p in target.stack.processes if p.workload is not None for n in model.cluster.namespaces(p.workload)}
+    own |= _held_by(model, target) if not own else set()
     address = model.services.address(end.host, own)
     if address is None or len(address.services) != 1:
         if address is None:

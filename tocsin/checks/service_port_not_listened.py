@@ -58,6 +58,26 @@ def service_port_not_listened(model: Model) -> Iterator[Remark]:
                 part = port.part.get("targetPort") or port.part.get("port")
                 message = f"Service {service.name} forwards to port {number}, and the pods' server listens on {listed}"
                 yield at(part, message, subject=f"{service.subject}/{port.name or port.number}")
+            elif len(service.ports) == 1 and all(_undeclared(pod, number) for pod in service.pods):
+                listed = ", ".join(sorted({str(each.number) for pod in service.pods for each in pod.ports}))
+                part = port.part.get("targetPort") or port.part.get("port")
+                message = (
+                    f"Service {service.name} forwards to port {number} and nowhere else, which its pods neither declare "
+                    f"nor speak of; they have {listed}"
+                )
+                subject = f"{service.subject}/{port.name or port.number}"
+                yield at(part, message, subject=subject, severity=Severity.WARNING)
+
+
+def _undeclared(pod: Pod, number: int) -> bool:
+    """Whether a pod declares other ports, and nothing of it speaks of this one."""
+    if pod.workload is None or not pod.labels_whole or pod.host_network or not pod.ports:
+        return False
+    template = pod.workload.pod
+    said = (*template.get("spec").walk(), *template.get("metadata").walk())
+    spoken = any(re.search(rf"(?<!\d){number}(?!\d)", part.text) for part in said)
+    variables = any(container.part.list("envFrom") for container in pod.containers)
+    return not spoken and not variables and all(port.number != number for port in pod.ports)
 
 
 def _heard(pod: Pod, number: int) -> list[str] | None:

@@ -91,12 +91,13 @@ def _of_storage(options: argparse.Namespace, now: datetime) -> Backtest:
         whole = covered(prometheus, storage)
         if whole is None:
             raise _bad("--tsdb", f"{options.tsdb} holds no samples")
-        window = _window(options, now, whole)
-        if window.end < whole.begin or window.begin > whole.end:
-            raise _bad("--from", f"{options.tsdb} holds nothing of that time")
-        api = PrometheusApi(prometheus.url, timeout=OURS.seconds)
-        with closing(api):
-            return backtest(History(api, OURS), window, rules, before, _told)
+        asked = _window(options, now, whole)
+        window = Window(max(asked.begin, whole.begin), min(asked.end, whole.end))
+        if window.begin >= window.end:
+            said = f"{options.tsdb} holds nothing of that time: it goes from {written(whole.begin)} to "
+            raise _bad("--from", said + written(whole.end))
+        with closing(PrometheusApi(prometheus.url, timeout=OURS.seconds)) as api:
+            return backtest(History(api, OURS, begins=whole.begin), window, rules, before, _told)
 
 
 def _of_server(options: argparse.Namespace, now: datetime) -> Backtest:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tocsin.artefacts.compose import ComposeFile, ComposeService, image_name, within
-from tocsin.artefacts.http_routes import Routes, python_below, routes_of
+from tocsin.artefacts.http_routes import Routes, plainly_served, python_below, routes_of
 
 if TYPE_CHECKING:
     from tocsin.model import Model
@@ -41,6 +41,17 @@ class Applications:
     def of_image(self, image: str) -> Built | None:
         """Return how an image is built, where the folder says so; None if it does not, or in two ways."""
         return self._by_image.get(_bare(image))
+
+    def only(self, paths: Iterable[str]) -> Built | None:
+        """Return the one application of the folder, if it surely answers some of the paths that a container is asked.
+
+        It has no Dockerfile then: how it comes into the container is not said.
+        """
+        built = Built("", "", "COPY . .")
+        routes = self.routes(built)
+        answered = [path for path in paths if routes is not None and not routes.open and routes.serves(path)]
+        plain = any(plainly_served(self.sources(built), path) for path in answered)
+        return built if plain else None
 
     def of_service(self, service: ComposeService, compose: ComposeFile) -> Built | None:
         """Return how a compose service's image is built; None if it is not built here."""

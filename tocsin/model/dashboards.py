@@ -214,6 +214,8 @@ class _Reader:
         kind = dashboard.source_type(source)
         if not kind and source is not None and source.uid:
             kind = self._types.get(source.uid, "")
+        if not kind and source is None:
+            kind = self._default_type
         if kind:
             return kind not in EXTENDED and not self._extended if kind in PROMETHEUS else None
         if dashboard.required_sources and not dashboard.required_sources & PROMETHEUS:
@@ -222,6 +224,14 @@ class _Reader:
             return not self._extended
         # Nothing says it: what reads as PromQL is taken for PromQL, and nothing is made of what does not.
         return False if self.read(written, {}).tree is not None else None
+
+    @cached_property
+    def _default_type(self) -> str:
+        """The type of the data source that is asked where a panel names none; empty if that is not sure."""
+        sources = self._model.data_sources
+        defaults = [each for each in sources if each.part.get("isDefault").value is True]
+        types = {each.type for each in defaults or sources}
+        return next(iter(types)) if len(types) == 1 and (defaults or len(sources) == 1) else ""
 
     @cached_property
     def _extended(self) -> bool:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from tocsin.artefacts.compose import ComposeService
 from tocsin.artefacts.provisioning import DataSource
+from tocsin.model.flows import role_of
 from tocsin.model.grafana import Grafana
 from tocsin.part import Part
 from tocsin.source import nearest
@@ -56,7 +57,7 @@ def dead_addresses(grafana: Grafana) -> Iterator[DeadAddress]:
         if not host or "$" in text or "{" in text or source.part.string("access") in _DIRECT:
             continue
         port = port or (443 if address.scheme == "https" else 80)
-        found = _of_compose(grafana, host, port) if grafana.service else _of_cluster(grafana, host, port)
+        found = _of_compose(grafana, host, port) if grafana.service else _of_cluster(grafana, source.type, host, port)
         if found:
             yield DeadAddress(source, said, f"{source.name} asks {text}, and {found}")
 
@@ -117,7 +118,7 @@ def _listening(process: Process | None) -> int:
 _CLUSTER = re.compile(r"(?P<name>[a-z0-9-]+)(?:\.(?P<namespace>[a-z0-9-]+)(?:\.svc(?:\.cluster\.local)?\.?)?)?")
 
 
-def _of_cluster(grafana: Grafana, host: str, port: int) -> str:
+def _of_cluster(grafana: Grafana, kind: str, host: str, port: int) -> str:
     model, workload = grafana.model, grafana.process.workload
     match = _CLUSTER.fullmatch(host)
     if workload is None or match is None or host in _LOOPBACK or match["name"] in _OPERATED:
@@ -133,7 +134,10 @@ def _of_cluster(grafana: Grafana, host: str, port: int) -> str:
         return ""
     near = [s for s in model.services.all if not namespaces or not s.namespaces or s.namespaces & namespaces]
     names = {service.name for service in near}
-    if model.cluster.hidden("Service") or not namespaces or not names or not _near(match["name"], names):
+    if model.cluster.hidden("Service") or not namespaces or not names:
         return ""
-    meant = nearest(match["name"], names, most=1)[0]
+    runs = [s.name for s in near if s.pods and all(role_of(pod) == kind for pod in s.pods)]
+    if not _near(match["name"], names) and (len(runs) != 1 or not own):
+        return ""
+    meant = runs[0] if len(runs) == 1 else nearest(match["name"], names, most=1)[0]
     return f"no Service of {' or '.join(sorted(namespaces))} has that name; did you mean {meant}?"

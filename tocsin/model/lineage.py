@@ -103,6 +103,10 @@ class Missing:
     """Whether it is certain, and not a matter of versions."""
 
 
+_EVERYWHERE = frozenset({"python", "go"})
+"""Snapshots of what client libraries export of every process."""
+
+
 class Lineage:
     """The uses of metrics in a system, against what is known to be exported."""
 
@@ -137,6 +141,31 @@ class Lineage:
         if key not in self._judged:
             self._judged[key] = self._judge(use)
         return self._judged[key]
+
+    def exporter_of(self, name: str) -> str:
+        """Return who alone exports a metric, for a message; empty if that is not sure, or several may."""
+        own, known = self._model.metrics.own(name), exported().get(name, ())
+        if own and not known and all(metric.origin == "application" for metric in own):
+            return "the application"
+        exporters = {metric.exporter for metric in known}
+        alone = owner(name) is not None and len(exporters) == 1 and not own
+        return next(iter(exporters)) if alone and not exporters & _EVERYWHERE else ""
+
+    @cached_property
+    def one_instance_each(self) -> bool:
+        """Whether every target keeps an instance of its own: scraping is described, and nothing writes the label."""
+        configs = self._model.prometheus_configs
+        parts = (part for config in configs for part in config.part.walk())
+        written = any(
+            (part.key == "target_label" and (part.text == "instance" or "$" in part.text))
+            or (part.key == "action" and part.text in ("labelmap", "labeldrop", "labelkeep"))
+            or (part.key == "instance" and "labels" in part.route)
+            or (part.key == "honor_labels" and part.value is True)
+            or part.key in ("remote_read", "http_sd_configs", "file_sd_configs", "consul_sd_configs", "scrape_config_files")
+            for part in parts
+        )
+        pushed = any("write_to_textfile" in text for text in self._model.metrics.application.texts.values())
+        return bool(configs) and not written and not pushed
 
     def renaming(self, use: Use) -> Renaming | None:
         """Return what a metric is called now that nobody exports by that name any more."""
@@ -201,7 +230,7 @@ class Lineage:
             return self._of_other_job(use)
         if name in renamed() or metrics.application.may_have(name):
             return None
-        return self._unsaved(use) or self._undeclared(use) or self._slipped(use)
+        return self._unsaved(use) or self._undeclared(use) or self._of_kin(use) or self._slipped(use)
 
     def _declared(self, name: str) -> bool:
         static = self._model.declaration.static
@@ -279,6 +308,36 @@ class Lineage:
         meant = tuple(turned[:1]) or self._meant(use.name, own) or tuple(sorted(kin)[:3])
         few = len(asked) - len(known) <= _FEW
         return Missing(said, meant, sure=bool(kin) and (here or few or use.job in self._homes))
+
+    def _of_kin(self, use: Use) -> Missing | None:
+        """Tell of a metric of a job that is asked for nothing else but what the application declares, save this one."""
+        application = self._model.metrics.application
+        if not use.job or not application.whole or self._backends or self._said_elsewhere(use.name):
+            return None
+        others = self._asked_of.get(use.job, frozenset()) - {use.name}
+        theirs = {name for name in others if any(m.origin == "application" for m in self._model.metrics.own(name))}
+        if not theirs or any(name not in exported() for name in others - theirs):
+            return None
+        kin = self._meant(use.name, self._model.metrics.own_names) or tuple(
+            sorted(name for name in self._model.metrics.own_names if _words(name)[:2] == _words(use.name)[:2])[:3]
+        )
+        told = self._model.metrics.own(min(theirs))[0]
+        said = f"job {use.job} is the application that declares {min(theirs)} ({_teller(told)}), and not this one"
+        return Missing(said, kin, sure=True)
+
+    @cached_property
+    def _asked_of(self) -> Mapping[str, frozenset[str]]:
+        """The metrics that are asked of each job, without those that Prometheus makes itself."""
+        found: dict[str, set[str]] = {}
+        for use in self.uses:
+            if use.job and use.name not in SYNTHETIC and ":" not in use.name:
+                found.setdefault(use.job, set()).add(use.name)
+        return {job: frozenset(names) for job, names in found.items()}
+
+    @cached_property
+    def _backends(self) -> bool:
+        """Whether the folder has sources of servers in other languages, which may export what Python does not."""
+        return any(name.endswith((".go", ".java", ".kt", ".rs", ".cs", ".rb", ".php")) for name in self._model.folder.names)
 
     def _slipped(self, use: Use) -> Missing | None:
         """Tell of a name that is a slip of the hand away from a known one, and known to nobody."""

@@ -11,6 +11,7 @@ from prometheus_client.utils import floatToGoString
 
 from tocsin.artefacts.application import Application, Instrument
 from tocsin.artefacts.exposition import Exposition, Series, is_exposition, read_exposition
+from tocsin.artefacts.instrumentators import switched_on
 from tocsin.exporters import Exported, exported
 from tocsin.source import Place, Unreadable, read_documents
 from tocsin.system import Kind
@@ -122,6 +123,16 @@ class Metrics:
         for instrument in self.application.instruments:
             if instrument.known:
                 yield from _metrics_of(instrument)
+        for one in switched_on(self.application.texts):
+            yield Metric(
+                name=one.name,
+                type=_TYPES[one.type],
+                labels=one.labels,
+                origin="application",
+                place=one.place,
+                buckets=one.buckets,
+                lazy=True,
+            )
 
     def _saved(self) -> Iterator[Metric]:
         for body in self.bodies:

@@ -187,8 +187,16 @@ class References:
         for name in self._names(reference.kind, reference.namespaces):
             likeness = alike(reference.name, name)
             spelt = likeness and _bare(reference.name) == _bare(name)
-            if likeness and (spelt or not self._named(reference.kind, name, reference.namespaces)):
+            granted = reference.field == "subjects"
+            taken = self._granted(name, reference) if granted else self._named(reference.kind, name, reference.namespaces)
+            if likeness and (spelt or not taken):
                 yield likeness, name
+
+    def _granted(self, name: str, reference: Reference) -> bool:
+        """Tell whether a binding gives an account rights already, or none of ours runs under it."""
+        naming = self._by_target.get((reference.kind, name), ())
+        near = [one.field for one in naming if together(one.namespaces, reference.namespaces)]
+        return "subjects" in near or not near
 
     def _named(self, kind: str, name: str, namespaces: frozenset[str]) -> bool:
         """Tell whether something uses an object; a binding gives an account rights and uses it not."""

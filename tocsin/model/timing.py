@@ -106,6 +106,8 @@ class Timing:
         if recorders:
             return self._recorded_pace(name or "", recorders)
         paces: list[Pace] = []
+        if not self._model.prometheus_configs:
+            return self._monitored_pace(name or "")
         for stack in stacks:
             jobs = list(self.candidates(selector, stack))
             if not jobs or not stack.fragments_known or any(_paced_by_label(job) for job in jobs):
@@ -114,6 +116,20 @@ class Timing:
             place = fastest.part.get("scrape_interval") or fastest.config.part.get("global", "scrape_interval")
             paces.append(Pace(fastest.interval_seconds, f"job {fastest.name}", place.place))
         return min(paces, key=lambda pace: pace.seconds, default=None)
+
+    def _monitored_pace(self, name: str) -> Pace | None:
+        """Return the pace of what the system's own application exports, by the monitors of the operator."""
+        if not any(metric.origin == "application" for metric in self._model.metrics.own(name)):
+            return None
+        keys = {"ServiceMonitor": "endpoints", "PodMonitor": "podMetricsEndpoints"}
+        monitors = self._model.objects_of(*keys)
+        intervals = [p.get("interval") for each in monitors for p in each.part.list("spec", keys[each.kind])]
+        paces = [(_seconds(part.text), part) for part in intervals]
+        known = [(seconds, part) for seconds, part in paces if seconds]
+        if not known or len(known) < len(paces):
+            return None
+        seconds, part = min(known, key=lambda each: each[0])
+        return Pace(seconds, "the fastest of the monitors", part.place)
 
     def _recorded_pace(self, name: str, recorders: tuple[Rule, ...]) -> Pace | None:
         paces = [(self.evaluation(rule), rule) for rule in recorders]

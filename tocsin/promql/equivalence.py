@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tocsin.promql import regex
 from tocsin.promql.analysis import unwrapped
 from tocsin.promql.dead import Proofs
 from tocsin.promql.intervals import Known
 from tocsin.promql.label_values import Values
-from tocsin.promql.labels import labels_of, matched
+from tocsin.promql.labels import SELECTING, labels_of, matched
 from tocsin.promql.mutants import Mutant
 from tocsin.promql.nodes import (
     Aggregation,
@@ -37,27 +38,24 @@ from tocsin.promql.ranges import Interval, written
 from tocsin.promql.types import COMPARISONS, SETS, type_of
 
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
-_SAME_PRESENCE = (
-    frozenset({"rate", "increase", "irate", "delta", "idelta"}),
-    frozenset({"changes", "resets"}),
-    frozenset({"ceil", "floor"}),
-    frozenset(
-        {"avg_over_time", "max_over_time", "min_over_time", "sum_over_time", "count_over_time"},
-    ),
-)
-"""Functions that yield something for the same series, each with another value."""
 _ONE_OF_EACH = frozenset({"sum", "avg", "max", "min"})
 """Aggregations that of one value make that value."""
-_ELEMENTWISE = frozenset({"abs", "ceil", "floor", "exp", "ln", "log2", "log10", "sqrt", "round", "sgn", "sort",
-                          "sort_desc", "clamp_min", "clamp_max", "rate", "increase", "irate", "delta", "idelta", "deriv",
-                          "avg_over_time", "max_over_time", "min_over_time", "sum_over_time", "count_over_time",
-                          "last_over_time", "changes", "resets", "present_over_time", "stddev_over_time",
-                          "stdvar_over_time", "predict_linear", "quantile_over_time"})  # fmt: skip
+_OVER_TIME = frozenset(f"{each}_over_time" for each in ("avg", "max", "min", "sum", "count"))
+_RATES = frozenset({"rate", "increase", "irate", "delta", "idelta", "deriv"})
+_ELEMENTWISE = (
+    _OVER_TIME
+    | _RATES
+    | frozenset({"abs", "ceil", "floor", "exp", "ln", "log2", "log10", "sqrt", "round", "sgn", "sort", "sort_desc"})
+    | frozenset({"clamp_min", "clamp_max", "changes", "resets", "predict_linear", "last_over_time"})
+    | frozenset({"present_over_time", "stddev_over_time", "stdvar_over_time", "quantile_over_time"})
+)
 """Functions that make of each series one with its labels."""
+_SAME_PRESENCE = (_RATES, _OVER_TIME, frozenset({"changes", "resets"}), frozenset({"ceil", "floor"}))
+"""Functions that yield something for the same series, each with another value."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
+class Change:
     """The innermost node that a mutant changes, as it was and as it is."""
 
     old: Expr
@@ -70,12 +68,12 @@ def equivalence(tree: Expr, mutant: Mutant, known: Known | None = None) -> str |
     """Return why no input tells a mutant from its rule, as a sentence without full stop; None if that is not proven."""
     if mutant.span is None:
         return None
-    change = _difference(tree, mutant.tree)
+    change = difference(tree, mutant.tree)
     proofs = Proofs(known)
     return next((argument for argument in _arguments(change, proofs) if argument is not None), None)
 
 
-def _arguments(change: _Change, proofs: Proofs) -> Iterator[str | None]:
+def _arguments(change: Change, proofs: Proofs) -> Iterator[str | None]:
     yield _same_truth(change, proofs)
     yield _only_presence(change)
     yield _only_sign(change, proofs)
@@ -88,13 +86,14 @@ def _arguments(change: _Change, proofs: Proofs) -> Iterator[str | None]:
     yield _dead_operand(change, proofs)
 
 
-def _difference(old: Expr, new: Expr, above: tuple[Expr, ...] = ()) -> _Change:
+def difference(old: Expr, new: Expr, above: tuple[Expr, ...] = ()) -> Change:
+    """Return the innermost node in which two expressions differ; `above` is what is around them."""
     pairs = list(zip(children(old), children(new), strict=False))
     if _own(old) == _own(new) and len(children(old)) == len(children(new)):
         differing = [pair for pair in pairs if pair[0] != pair[1]]
         if len(differing) == 1:
-            return _difference(*differing[0], (old, *above))
-    return _Change(old, new, above)
+            return difference(*differing[0], (old, *above))
+    return Change(old, new, above)
 
 
 def _own(node: Expr) -> tuple[object, ...]:
@@ -119,7 +118,7 @@ def _own(node: Expr) -> tuple[object, ...]:
 # Comparisons that come out the same for every value that there can be
 
 
-def _same_truth(change: _Change, proofs: Proofs) -> str | None:
+def _same_truth(change: Change, proofs: Proofs) -> str | None:
     old, new = change.old, change.new
     if not (isinstance(old, Binary) and old.op in COMPARISONS):
         compared = next((each for each in change.above if not isinstance(each, Paren)), None)
@@ -173,13 +172,13 @@ def _points(values: Interval, bounds: tuple[float, float]) -> list[float]:
     """Return a value of every stretch into which two bounds divide an interval; NaN, if it may be that."""
     low, high = sorted(bounds)
     if values.whole:
-        near = [math.floor(each) + step for each in bounds for step in (-1, 0, 1, 2)]
+        near = [float(math.floor(each) + step) for each in bounds for step in (-1, 0, 1, 2)]
         near += [each for each in (values.low, values.high) if math.isfinite(each)]
-        candidates = [float(each) for each in near]
+        candidates = near
     else:
         ends = [max(values.low, low - 1e9), min(values.high, high + 1e9)]
         inner = sorted({*bounds, *ends})
-        candidates = [*inner, *((one + other) / 2 for one, other in zip(inner, inner[1:], strict=False))]
+        candidates = [*inner, *((one + other) / 2 for one, other in pairwise(inner))]
         candidates += [_near(values.low, 1), _near(values.high, -1)]
     found = [each for each in candidates if _within(values, each)]
     return [*found, *([math.nan] if values.nan else [])]
@@ -198,7 +197,7 @@ def _within(values: Interval, value: float) -> bool:
 # Values that nothing looks at
 
 
-def _only_presence(change: _Change) -> str | None:
+def _only_presence(change: Change) -> str | None:
     """Return why the value of what was changed is never looked at."""
     if not _same_presence(change.old, change.new):
         return None
@@ -251,7 +250,7 @@ def _passes_presence(node: Expr, inner: Expr) -> bool:
 # Values of which only the sign counts
 
 
-def _only_sign(change: _Change, proofs: Proofs) -> str | None:
+def _only_sign(change: Change, proofs: Proofs) -> str | None:
     """Return why a positive factor makes no difference: because what comes of it is compared with 0."""
     factor = _factor(change)
     if factor is None:
@@ -274,7 +273,7 @@ def _zero(expr: Expr, proofs: Proofs) -> bool:
     return interval.single and interval.low == 0
 
 
-def _factor(change: _Change) -> tuple[str, bool] | None:
+def _factor(change: Change) -> tuple[str, bool] | None:
     """Return why the new value is the old one times a positive factor, and whether it is one for all series."""
     match change.old, change.new:
         case Call(function=one, args=args), Call(function=other, args=others) if {one, other} == {
@@ -313,18 +312,17 @@ def _keeps_sign(node: Expr, inner: Expr, *, uniform: bool, proofs: Proofs) -> bo
     match node:
         case Paren() | Unary():
             return True
-        case Binary(op="*"):
-            return True
-        case Binary(op="/", left=left):
-            # In the denominator a factor becomes its inverse; that of 0 is infinite either way.
-            return inner is left or uniform or proofs.intervals.of(inner).non_negative
+        case Binary(op="*" | "/"):
+            return True  # in the denominator a factor becomes its inverse; that of 0 is infinite either way
+        case Binary(op="and" | "unless", left=left):
+            return inner is left
         case Aggregation(op=op):
             return op in _ONE_OF_EACH and (uniform or proofs.intervals.of(inner).non_negative)
         case _:
             return False
 
 
-def _scale_of_buckets(change: _Change) -> str | None:
+def _scale_of_buckets(change: Change) -> str | None:
     """Return why a factor of all buckets makes no difference: a quantile does not depend on their scale."""
     factor = _factor(change)
     if factor is None or not factor[1]:
@@ -343,7 +341,7 @@ def _scale_of_buckets(change: _Change) -> str | None:
 # Aggregations that change nothing
 
 
-def _single_values(change: _Change) -> str | None:
+def _single_values(change: Change) -> str | None:
     old, new = change.old, change.new
     if not isinstance(old, Aggregation) or not isinstance(new, Aggregation) or not {old.op, new.op} <= _ONE_OF_EACH:
         return None
@@ -356,7 +354,7 @@ def _single_values(change: _Change) -> str | None:
     return f"there is one series in each group, of which {old.op} and {new.op} are its value"
 
 
-def _same_values(change: _Change, proofs: Proofs) -> str | None:
+def _same_values(change: Change, proofs: Proofs) -> str | None:
     old, new = change.old, change.new
     if not isinstance(old, Aggregation) or not isinstance(new, Aggregation) or _rest(old) != _rest(new):
         return None
@@ -371,8 +369,8 @@ def _same_values(change: _Change, proofs: Proofs) -> str | None:
     return None
 
 
-def _same_groups(change: _Change) -> str | None:
-    """Return why a label more or less makes no difference to groups: no series has it."""
+def _same_groups(change: Change) -> str | None:
+    """Return why a label more or less makes no difference to groups: no series has it, or all the same."""
     old, new = change.old, change.new
     if not isinstance(old, Aggregation) or not isinstance(new, Aggregation) or (old.op, old.expr) != (new.op, new.expr):
         return None
@@ -380,16 +378,49 @@ def _same_groups(change: _Change) -> str | None:
     if old.without != new.without or one == other:
         return None
     facts = labels_of(old.expr)
-    names = one ^ other
-    if not all(facts.surely_absent(name) for name in names):
-        return None
-    return f"no series there has the label {', '.join(sorted(names))}, so the groups stay as they are"
+    names = sorted(one ^ other)
+    if all(facts.surely_absent(name) for name in names):
+        return f"no series there has the label {', '.join(names)}, so the groups stay as they are"
+    if all(facts.fixed(name) is not None and _lost_above(change, name) for name in names):
+        said = ", ".join(f"{name}={facts.fixed(name)!r}" for name in names)
+        return f"all series there have {said}, so the groups stay as they are, and the label is lost further on"
+    return None
+
+
+def _lost_above(change: Change, label: str) -> bool:
+    """Whether a label of what was changed is left out before it can pair anything, or show in the result."""
+    inner = change.old
+    for node in change.above:
+        match node:
+            case Aggregation(grouping=grouping, without=without, op=op):
+                return op not in SELECTING and (label in (grouping or ())) == without
+            case Binary(matching=matching) if type_of(node.left) == type_of(node.right) == "vector":
+                return matching is not None and (label in matching.labels) != matching.on and _yields(node, inner)
+            case Binary() | Paren() | Unary():
+                pass
+            case Call(function=function) if function in _ELEMENTWISE:
+                pass
+            case _:
+                return False
+        inner = node
+    return False
+
+
+def _yields(node: Binary, inner: Expr) -> bool:
+    """Whether the labels that are not matched are lost of an operand: it is not the side whose labels are kept."""
+    matching = node.matching
+    if node.op in SETS:
+        return inner is node.right and node.op != "or"
+    if node.op in COMPARISONS and not node.bool_ and inner is node.left:
+        return matching is not None and matching.group == "right" and not matching.include
+    many = node.left if matching is not None and matching.group == "left" else node.right
+    return matching is not None and not (matching.group and inner is many) and not matching.include
 
 
 # Matchers that refuse nothing
 
 
-def _lost_matcher(change: _Change) -> Matcher | None:
+def _lost_matcher(change: Change) -> Matcher | None:
     old, new = change.old, change.new
     if not isinstance(old, VectorSelector) or not isinstance(new, VectorSelector):
         return None
@@ -397,7 +428,7 @@ def _lost_matcher(change: _Change) -> Matcher | None:
     return lost[0] if len(lost) == 1 and len(new.matchers) == len(old.matchers) - 1 else None
 
 
-def _same_series(change: _Change) -> str | None:
+def _same_series(change: Change) -> str | None:
     """Return why the other matchers of a selector refuse already what a dropped one does."""
     lost = _lost_matcher(change)
     if lost is None or not isinstance(change.new, VectorSelector):
@@ -409,6 +440,9 @@ def _same_series(change: _Change) -> str | None:
 
 def _meets(values: Values, matcher: Matcher) -> bool:
     """Whether every value that a label may have meets a matcher."""
+    known = {"=~": values.patterns, "!~": values.refused, "!=": values.never}
+    if matcher.value in known.get(matcher.op, ()):
+        return True
     if matcher.op == "!=" and matcher.value == "":
         return not values.possible("")
     if matcher.op == "=~" and matcher.value in (".+", "..*"):
@@ -427,7 +461,7 @@ def _met(matcher: Matcher, value: str) -> bool:
     return told is not None and told == (matcher.op == "=~")
 
 
-def _partner(change: _Change) -> str | None:
+def _partner(change: Change) -> str | None:
     """Return why what a dropped matcher lets in is lost at once: what it is joined with has the label's value."""
     lost = _lost_matcher(change)
     if lost is None or not isinstance(change.old, VectorSelector) or change.old.metric is None:
@@ -436,12 +470,13 @@ def _partner(change: _Change) -> str | None:
     for node in change.above:
         if isinstance(node, Binary) and type_of(node.left) == type_of(node.right) == "vector":
             other = node.right if inner is node.left else node.left
-            if not _pairs_by(node, lost.name):
+            # Where not all labels are matched, a series without a partner may still be one too many: an error.
+            if not _pairs_by(node, lost.name) or (node.op not in SETS and node.matching is not None):
                 return None
             if _refuses_unpaired(node, inner) and _meets(labels_of(other).of(lost.name), lost):
                 return (
-                    f"a series that {lost.name}{lost.op}{lost.value!r} would refuse finds no partner: that of the other "
-                    "side of the operator has a value that it takes"
+                    f"a series that {lost.name}{lost.op}{lost.value!r} would refuse finds no partner: on the other "
+                    f"side of `{node.op}` none has such a value"
                 )
         elif not _carries(node, inner, lost.name):
             return None
@@ -453,8 +488,6 @@ def _pairs_by(node: Binary, label: str) -> bool:
     """Whether an operator pairs only series that have the same value of a label, and its results have it."""
     if node.matching is None:
         return True
-    if node.matching.group is not None and node.op not in SETS:
-        return False
     return (label in node.matching.labels) == node.matching.on
 
 
@@ -462,8 +495,7 @@ def _refuses_unpaired(node: Binary, inner: Expr) -> bool:
     """Whether a series without a partner is lost, and nothing else happens with it."""
     if node.op in SETS:
         return node.op == "and" or (node.op == "unless" and inner is node.right)
-    # Where not all labels are matched, a series that finds no partner may still be one too many, which is an error.
-    return node.matching is None
+    return True
 
 
 def _carries(node: Expr, inner: Expr, label: str) -> bool:
@@ -488,7 +520,7 @@ def _carries(node: Expr, inner: Expr, label: str) -> bool:
             return False
 
 
-def _dead_operand(change: _Change, proofs: Proofs) -> str | None:
+def _dead_operand(change: Change, proofs: Proofs) -> str | None:
     """Return why an operand that was dropped did nothing: it never yields anything."""
     old, new = change.old, change.new
     if not isinstance(old, Binary) or old.op not in ("or", "unless"):

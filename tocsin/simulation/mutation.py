@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tocsin.engines.rule_engines import RuleEngine, RuleFiles, Said, run_files
+from tocsin.promql import Expr
 from tocsin.promql.equivalence import equivalence
+from tocsin.promql.intervals import Known
 from tocsin.promql.mutants import Mutant, Operator, mutants
-from tocsin.synthesis import Problem, Solution, Test, emit
-from tocsin.synthesis.killing import ENOUGH, Kill, Search, Survived, killing_test
+from tocsin.synthesis import Assertion, Emitted, Problem, Solution, Test, emit, failed
+from tocsin.synthesis.killing import ENOUGH, Kill, Search, Survived, assertion_of, killing_test
 
 BATCH = 40
 """Test files for one process of the engine."""
@@ -44,6 +46,8 @@ class Judged:
     """The name of the test that killed it."""
     reason: str = ""
     """The argument, or why it survived."""
+    found: bool = False
+    """Whether the test had to be found for a mutant, because the solution's own do not kill it."""
     inputs: int = 0
     """How many inputs were tried."""
 
@@ -103,15 +107,19 @@ class Suspect:
     solution: Solution
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class _Case:
     """A mutant on its way to the engine."""
 
     mutant: Mutant
-    tests: list[Test] = field(default_factory=list)
-    """Those that our own evaluation says kill it, the likeliest first."""
+    test: Test | None = None
+    """The one that our own evaluation says kills it."""
+    kill: Kill | None = None
+    """Where it was found, if the solution's own tests do not kill it."""
     judged: Judged | None = None
     attempts: int = 0
+    noticed: bool = True
+    """Whether one of the solution's own tests may still be the one that kills it."""
 
 
 class MutationTrial:
@@ -129,75 +137,90 @@ class MutationTrial:
             tree=alert.tree,
         )
         self.cases = [_Case(mutant=mutant) for mutant in made]
-        self.extra: dict[str, Test] = {}
-        """Tests that the engine has not refused, by name."""
+
+    @property
+    def undecided(self) -> list[_Case]:
+        """The mutants that have no fate yet."""
+        return [case for case in self.cases if case.judged is None]
 
     def hunt(self) -> None:
         """Search for a test for every mutant that has no fate yet."""
-        for number, case in enumerate(self.cases):
-            if case.judged is not None or case.tests:
-                continue
-            case.attempts += 1
-            argument = equivalence(self.suspect.problem.alert.tree, case.mutant)
-            if argument is not None:
-                case.judged = Judged(mutant=case.mutant, fate=Fate.EQUIVALENT, reason=argument)
-                continue
-            found = self.search.kill(case.mutant, inputs=self.inputs, seconds=self.seconds)
-            if isinstance(found, Survived):
-                case.judged = _survivor(case.mutant, found, self.inputs)
-            else:
-                case.tests.append(self._test(found, case, number))
+        for case in self.undecided:
+            if case.test is None and case.kill is None:
+                case.attempts += 1
+                self._hunt(case)
+        by_scene: dict[int, list[_Case]] = {}
+        for case in self.undecided:
+            if case.kill is not None:
+                by_scene.setdefault(id(case.kill.scene), []).append(case)
+        for number, cases in enumerate(by_scene.values(), start=1):
+            kills = [(case.kill, case.mutant) for case in cases if case.kill is not None]
+            test = killing_test(kills, f"mutants {number}")
+            for case in cases:
+                case.test = test
 
-    def _test(self, kill: Kill, case: _Case, number: int) -> Test:
-        name = f"mutant {number} {case.mutant.operator}"
-        test = killing_test(kill, case.mutant, name)
-        self.extra[name] = test
-        return test
+    def _hunt(self, case: _Case) -> None:
+        case.test = self.search.noticing(case.mutant) if case.noticed else None
+        if case.test is not None:
+            return
+        argument = equivalence(self.suspect.problem.alert.tree, case.mutant, _Known(self.suspect.problem))
+        if argument is not None:
+            case.judged = Judged(mutant=case.mutant, fate=Fate.EQUIVALENT, reason=argument)
+            return
+        found = self.search.kill(case.mutant, inputs=self.inputs, seconds=self.seconds)
+        if isinstance(found, Survived):
+            case.judged = _survivor(case.mutant, found)
+        else:
+            case.kill = found
 
-    def files_of_rule(self) -> list[tuple[str, RuleFiles]]:
-        """Return each extra test with the rule itself, on which it must pass."""
-        return [(name, _files(self.suspect.problem, test)) for name, test in self.extra.items()]
+    def found_tests(self) -> tuple[Test, ...]:
+        """Return the tests that had to be found, each once."""
+        tests = {id(case.test): case.test for case in self.cases if case.kill is not None and case.test is not None}
+        return tuple(tests.values())
 
-    def files_of_mutants(self) -> list[tuple[_Case, Test, RuleFiles]]:
-        """Return each undecided mutant with the test that is thought to kill it."""
-        return [
-            (case, case.tests[0], _files(mutated(self.suspect.problem, case.mutant), case.tests[0]))
-            for case in self.cases
-            if case.judged is None and case.tests
-        ]
+    def refuse(self, test: Test, assertions: Sequence[Assertion]) -> None:
+        """Take note that a test that was found fails on the rule itself, in some of its assertions or altogether."""
+        for case in self.undecided:
+            if case.test is test and case.kill is not None:
+                own = assertion_of(case.kill, case.mutant)
+                if not assertions or own in assertions:
+                    self.search.refuse(case.kill)
+                    self._again(case, "the engine did not confirm its test on the rule itself")
 
-    def refuse(self, name: str) -> None:
-        """Take a test away that fails on the rule itself."""
-        self.extra.pop(name, None)
-        for case in self.cases:
-            case.tests = [test for test in case.tests if test.name != name]
-            self._give_up(case, "the engine did not confirm its test on the rule itself")
-
-    def told(self, case: _Case, test: Test, said: Said) -> None:
+    def told(self, case: _Case, said: Said) -> None:
         """Take the engine's word on a mutant."""
         if not said.passed:
-            case.judged = Judged(mutant=case.mutant, fate=Fate.KILLED, test=test.name)
+            name = case.test.name if case.test is not None else ""
+            case.judged = Judged(mutant=case.mutant, fate=Fate.KILLED, test=name, found=case.kill is not None)
             return
-        case.tests.remove(test)
-        self.extra.pop(test.name, None)
-        self._give_up(case, "the engine did not confirm the difference that our own evaluation found")
+        if case.kill is not None:
+            self.search.refuse(case.kill)
+        self._again(case, "the engine did not confirm the difference that our own evaluation found")
 
     @staticmethod
-    def _give_up(case: _Case, reason: str) -> None:
-        if case.judged is None and not case.tests and case.attempts >= ATTEMPTS:
+    def _again(case: _Case, reason: str) -> None:
+        case.noticed = False
+        case.test = case.kill = None
+        if case.attempts >= ATTEMPTS:
             case.judged = Judged(mutant=case.mutant, fate=Fate.SURVIVED, reason=reason)
-
-    @property
-    def undecided(self) -> bool:
-        """Whether a mutant has no fate yet."""
-        return any(case.judged is None for case in self.cases)
 
     def result(self) -> MutatedAlert:
         """Return the fates of all mutants."""
         judged = tuple(case.judged for case in self.cases if case.judged is not None)
-        used = {each.test for each in judged}
-        tests = tuple(test for name, test in self.extra.items() if name in used)
-        return MutatedAlert(id=self.suspect.id, judged=judged, tests=tests)
+        return MutatedAlert(id=self.suspect.id, judged=judged, tests=self.found_tests())
+
+
+class _Known(Known):
+    """What a problem says of its recorded series."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._recorded: dict[str, tuple[Expr, ...]] = {}
+        for rule in problem.recorded:
+            self._recorded[rule.name] = (*self._recorded.get(rule.name, ()), rule.tree)
+
+    def recorded(self, name: str) -> tuple[Expr, ...]:
+        """Return the expressions that record a series of that name."""
+        return self._recorded.get(name, ())
 
 
 def mutated(problem: Problem, mutant: Mutant) -> Problem:
@@ -212,43 +235,46 @@ def mutated(problem: Problem, mutant: Mutant) -> Problem:
     return replace(problem, alert=alert)
 
 
-def _survivor(mutant: Mutant, found: Survived, wanted: int) -> Judged:
-    if found.inputs >= min(wanted, ENOUGH):
+def _survivor(mutant: Mutant, found: Survived) -> Judged:
+    if found.inputs >= ENOUGH:
         return Judged(mutant=mutant, fate=Fate.PROBABLY, inputs=found.inputs,
                       reason=f"{found.inputs} inputs could not tell it from the rule")  # fmt: skip
     return Judged(mutant=mutant, fate=Fate.SURVIVED, inputs=found.inputs,
                   reason=f"only {found.inputs} inputs could be tried in the time that it was given")  # fmt: skip
 
 
-def _files(problem: Problem, test: Test) -> RuleFiles:
-    emitted = emit(problem, Solution(tests=(test,)))
-    return RuleFiles(emitted.rules, emitted.tests)
-
-
 def judge(engine: RuleEngine, trials: Sequence[MutationTrial], tell: Callable[[int], None] = lambda _: None) -> None:
     """Search and put to the engine the mutants of some alerts, until each has a fate.
 
-    Raises EngineTrouble if the engine cannot be run.
+    `tell` is told how many alerts more were searched. Raises EngineTrouble if the engine cannot be run.
     """
     for _ in range(ATTEMPTS):
         for trial in trials:
             if trial.undecided:
                 trial.hunt()
                 tell(1)
-        waiting = [trial for trial in trials if trial.undecided]
-        if not waiting:
+        _confirm(engine, [(trial, test) for trial in trials for test in trial.found_tests()])
+        cases = [(trial, case) for trial in trials for case in trial.undecided if case.test is not None]
+        emitted = [_emitted(mutated(t.suspect.problem, case.mutant), case.test) for t, case in cases if case.test]
+        for (trial, case), said in zip(cases, _said(engine, emitted), strict=True):
+            trial.told(case, said)
+        if not any(trial.undecided for trial in trials):
             return
-        own = [(trial, name, files) for trial in waiting for name, files in trial.files_of_rule()]
-        for (trial, name, _files_), said in zip(own, _said(engine, [files for *_, files in own]), strict=True):
-            if not said.passed:
-                trial.refuse(name)
-        cases = [(trial, *each) for trial in waiting for each in trial.files_of_mutants()]
-        for (trial, case, test, _files_), said in zip(
-            cases, _said(engine, [files for *_, files in cases]), strict=True
-        ):
-            trial.told(case, test, said)
 
 
-def _said(engine: RuleEngine, files: Sequence[RuleFiles]) -> Iterator[Said]:
-    for start in range(0, len(files), BATCH):
-        yield from run_files(engine, files[start : start + BATCH])
+def _confirm(engine: RuleEngine, found: Sequence[tuple[MutationTrial, Test]]) -> None:
+    """Put tests that were found to the engine with the rule itself, on which they must pass."""
+    emitted = [_emitted(trial.suspect.problem, test) for trial, test in found]
+    for (trial, test), each, said in zip(found, emitted, _said(engine, emitted), strict=True):
+        if not said.passed:
+            trial.refuse(test, failed(each, said.failures))
+
+
+def _emitted(problem: Problem, test: Test) -> Emitted:
+    return emit(problem, Solution(tests=(test,)))
+
+
+def _said(engine: RuleEngine, emitted: Sequence[Emitted]) -> Iterator[Said]:
+    for start in range(0, len(emitted), BATCH):
+        files = [RuleFiles(each.rules, each.tests) for each in emitted[start : start + BATCH]]
+        yield from run_files(engine, files)

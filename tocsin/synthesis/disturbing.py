@@ -45,6 +45,8 @@ class Clues:
     """Metrics that are read through rate() and the like."""
     lengths: tuple[int, ...]
     """Windows and offsets, in milliseconds."""
+    selectors: tuple[VectorSelector, ...]
+    """Those of one metric."""
 
 
 def clues_of(trees: Iterable[Expr]) -> Clues:
@@ -62,7 +64,9 @@ def clues_of(trees: Iterable[Expr]) -> Clues:
             labels.setdefault(name, {}).update(dict.fromkeys(values))
     labels.pop(NAME, None)
     lengths = {round(length * 1000): None for node in nodes for length in _lengths(node)}
-    return Clues(tuple(numbers), {n: tuple(v) for n, v in labels.items()}, frozenset(counters), tuple(lengths))
+    found = tuple(dict.fromkeys(n for n in nodes if isinstance(n, VectorSelector) and n.name))
+    by_label = {name: tuple(each) for name, each in labels.items()}
+    return Clues(tuple(numbers), by_label, frozenset(counters), tuple(lengths), found)
 
 
 def _labels(node: Expr) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -256,6 +260,21 @@ def crossed(scene: Scene, other: Scene, metrics: Collection[str]) -> Scene | Non
     return _unique(replace(scene, rows=(*own, *(row for row in other.rows if row.labels.get(NAME) in metrics))))
 
 
+def summoned(scene: Scene, picked: Collection[int], selector: VectorSelector, number: float | None = None) -> Scene:
+    """Return a scene with series that a selector finds, beside some rows and with their labels.
+
+    Their values are those of the rows, or a number.
+    """
+    asked = {m.name: m.value if m.op == "=" else (*examples(m.value), OTHER)[0] for m in selector.matchers
+             if m.op in ("=", "=~")}  # fmt: skip
+    added = [
+        Row({**scene.rows[i].labels, **asked, NAME: selector.name or ""}, values if number is None else [
+            number if isinstance(v, float | int) else v for v in values])
+        for i in sorted(picked) for values in (scene.rows[i].values,)
+    ]  # fmt: skip
+    return _unique(replace(scene, rows=(*scene.rows, *added)))
+
+
 def steady(scene: Scene, tick: int, hold: int, clues: Clues) -> Scene:
     """Return a scene that goes on from an evaluation as it is there: values stand, counters grow as they did."""
     at = tick // scene.interval
@@ -317,7 +336,10 @@ def disturbed(scene: Scene, scenes: Sequence[Scene], clues: Clues, random: Rando
         if random.random() < 0.4:
             return moved(scene, picked, label, value)
         return copied(scene, picked, label, value, random.choice((1.0, random.choice(_FACTORS))))
-    if kind < 0.7:
+    if kind < 0.65 and clues.selectors:
+        number = random.choice((None, random.choice(clues.numbers)))
+        return summoned(scene, picked, random.choice(clues.selectors), number)
+    if kind < 0.72:
         metrics = {scene.rows[i].labels.get(NAME, "") for i in picked}
         return crossed(scene, random.choice(scenes), metrics) or scene
     return _of_time(scene, picked, random)

@@ -9,17 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from random import Random
 
-from tocsin.promql import Expr, VectorSelector, selectors, walk
+from tocsin.promql import Aggregation, Expr, VectorSelector, walk
+from tocsin.promql.equivalence import difference
 from tocsin.promql.evaluation import EvaluationError, Store
 from tocsin.promql.mutants import Mutant, Operator
-from tocsin.promql.nodes import Aggregation
 from tocsin.synthesis import disturbing
 from tocsin.synthesis.disturbing import OTHER, clues_of, metric_groups, worth_trying
 from tocsin.synthesis.problem import Problem
-from tocsin.synthesis.replaying import NAME, Firing, Replay, Scene, input_series, scene_of, shortened
+from tocsin.synthesis.replaying import NAME, Moment, Replay, Scene, holds, input_series, scene_of, shortened
 from tocsin.synthesis.solution import Assertion, Property, State, Test
 
 ENOUGH = 10_000
@@ -56,8 +55,10 @@ class _Staged:
 
     scene: Scene
     store: Store
-    firing: list[Firing] | None
-    """What the rule does at each evaluation; None where it fails."""
+    moments: list[Moment]
+    """What the rule does at each evaluation."""
+    test: Test | None = None
+    """The test that it is of, if it is one at hand."""
 
 
 class Search:
@@ -68,38 +69,46 @@ class Search:
         self.replay = Replay(problem)
         self.random = Random(seed)  # noqa: S311 no secret hangs on it
         self.scenes: list[_Staged] = []
-        for scene in _scenes(tests):
-            self.add(scene)
+        self.refused: set[tuple[int, int]] = set()
+        """Scenes by identity, with moments at which the engine does not see the rule do what is done here."""
+        for test in tests:
+            self._stage(test)
 
-    def add(self, scene: Scene) -> _Staged | None:
-        """Keep a scene, to be searched from; None where the rule cannot be evaluated on it."""
+    def _stage(self, test: Test) -> None:
+        """Keep the input of a test, to be searched from, if it can be replayed here."""
         try:
-            store = self.replay.store(scene)
-            firing = self.replay.firing(scene, store)
-        except EvaluationError:
-            return None
-        staged = _Staged(scene, store, firing)
-        self.scenes.append(staged)
-        return staged
+            scene = scene_of(test)
+            if len(scene.ticks) <= _LONGEST:
+                store = self.replay.store(scene)
+                self.scenes.append(_Staged(scene, store, self.replay.moments(scene, store), test))
+        except (ValueError, EvaluationError):
+            return
 
-    @cached_property
-    def _trees(self) -> tuple[Expr, ...]:
-        return (self.problem.alert.tree, *(rule.tree for rule in self.problem.recorded))
+    def noticing(self, mutant: Mutant) -> Test | None:
+        """Return the first of the tests at hand that a mutant fails, as far as can be told here."""
+        for staged in self.scenes:
+            if staged.test is not None and self._fails(mutant, staged, staged.test):
+                return staged.test
+        return None
+
+    def _fails(self, mutant: Mutant, staged: _Staged, test: Test) -> bool:
+        try:
+            moments = self.replay.moments(staged.scene, staged.store, mutant)
+        except EvaluationError:
+            return True
+        evaluation = staged.scene.evaluation
+        return any(
+            holds(each, staged.moments, evaluation) and not holds(each, moments, evaluation) for each in test.assertions
+        )
 
     def kill(self, mutant: Mutant, *, inputs: int = ENOUGH, seconds: float = 10.0) -> Kill | Survived:
         """Return a moment at which a mutant differs from the rule, or how many inputs had none."""
         hunt = _Hunt(self, mutant, time.process_time() + seconds)
         return hunt.run(inputs)
 
-
-def _scenes(tests: Sequence[Test]) -> Iterator[Scene]:
-    for test in tests:
-        try:
-            scene = scene_of(test)
-        except ValueError:
-            continue
-        if len(scene.ticks) <= _LONGEST:
-            yield scene
+    def refuse(self, kill: Kill) -> None:
+        """Take note that the engine does not see the rule do what is done here."""
+        self.refused.add((id(kill.scene), kill.tick))
 
 
 class _Hunt:
@@ -111,7 +120,8 @@ class _Hunt:
         self.alert = search.problem.alert
         self.mutant = mutant
         self.deadline = deadline
-        self.clues = clues_of((*search._trees, mutant.tree))  # noqa: SLF001 of one module
+        trees = (self.alert.tree, mutant.tree, *(rule.tree for rule in search.problem.recorded))
+        self.clues = clues_of(trees)
         self.timing = mutant.span is None
         """Whether the expression is the same, so that no single evaluation can differ."""
         self.templated = frozenset(self.alert.labels) - self.replay.added
@@ -192,44 +202,45 @@ class _Hunt:
     def whole(self, scene: Scene, store: Store) -> Kill | None:
         """Return the first difference on a scene, at any of its evaluations."""
         try:
-            firing = self.replay.firing(scene, store)
+            moments = self.replay.moments(scene, store)
         except EvaluationError:
             return None
-        kill = self.compared(_Staged(scene, store, firing))
-        if kill is not None:
-            short = shortened(scene, kill.tick)
-            self.search.scenes.append(_Staged(short, store, firing[: len(short.ticks)]))
-            return replace(kill, scene=short)
-        return None
+        kill = self.compared(_Staged(scene, store, moments))
+        if kill is None:
+            return None
+        short = shortened(scene, kill.tick)
+        self.search.scenes.append(_Staged(short, store, moments[: len(short.ticks)]))
+        return replace(kill, scene=short)
 
     def compared(self, staged: _Staged) -> Kill | None:
         """Return a difference of which the rule's side is known already, one that needs no labels if there is any."""
         scene = staged.scene
-        if staged.firing is None:
-            return None
         try:
-            other = self.replay.firing(scene, staged.store, self.mutant)
+            other = self.replay.moments(scene, staged.store, self.mutant)
         except EvaluationError:
             return self.failing(staged)
         found: Kill | None = None
-        for tick, own, theirs in zip(scene.ticks, staged.firing, other, strict=True):
+        for tick, moment, changed in zip(scene.ticks, staged.moments, other, strict=True):
+            own, theirs = moment.firing, changed.firing
+            if own == theirs or (id(scene), tick) in self.search.refused:
+                continue
             if bool(own) != bool(theirs):
                 return Kill(scene, tick, State.FIRING if own else State.SILENT)
-            if found is None and own != theirs:
+            if found is None:
                 lost = min(own - theirs, default=None)
                 names = sorted({name for labels in own | theirs for name, _ in labels} - self.templated)
                 labels = dict.fromkeys(names, "") | dict(lost if lost is not None else min(theirs - own))
-                found = Kill(scene, tick, State.SILENT if lost is None else State.FIRING, {n: labels[n] for n in names})
+                state = State.SILENT if lost is None else State.FIRING
+                found = Kill(scene, tick, state, {name: labels[name] for name in names})
         return found
 
     @staticmethod
     def failing(staged: _Staged) -> Kill:
         """Return a moment at which the rule fires, or else the last one, where the mutant cannot be evaluated."""
-        firing = staged.firing or []
-        fires = [tick for tick, own in zip(staged.scene.ticks, firing, strict=True) if own]
+        ticks = zip(staged.scene.ticks, staged.moments, strict=True)
+        fires = [tick for tick, moment in ticks if moment.firing]
         tick = fires[-1] if fires else staged.scene.until
-        state = State.FIRING if fires else State.SILENT
-        return Kill(staged.scene, tick, state, fails=True)
+        return Kill(staged.scene, tick, State.FIRING if fires else State.SILENT, fails=True)
 
     # What the operator suggests
 
@@ -241,6 +252,10 @@ class _Hunt:
             Operator.AGGREGATION: self.replicas,
             Operator.GROUPING: self.replicas,
             Operator.OPERAND: self.arms,
+            Operator.COMPARATOR: self.values,
+            Operator.BOUNDARY: self.values,
+            Operator.THRESHOLD: self.values,
+            Operator.ARITHMETIC: self.values,
             Operator.WINDOW: self.paced,
             Operator.OFFSET: self.paced,
             Operator.FUNCTION: self.paced,
@@ -254,26 +269,23 @@ class _Hunt:
         if not self.timing:
             yield from self.edges(scenes)
 
-    def changed_selectors(self) -> list[VectorSelector]:
-        """Return the selectors of the rule that its mutant does not have."""
-        kept = set(selectors(self.mutant.tree))
-        return [each for each in selectors(self.alert.tree) if each not in kept]
-
     def decoys(self, scene: Scene) -> Iterator[Scene]:
         """Yield inputs with series that only the mutant, or only the rule, reads; alone, and with their partners."""
-        for selector in self.changed_selectors():
-            lost = [m for m in selector.matchers if m not in _matchers(self.mutant.tree, selector.name)]
-            own = [i for i, row in enumerate(scene.rows) if row.labels.get(NAME) == selector.name]
-            for matcher in lost or selector.matchers:
-                label = matcher.name
-                there = {row.labels.get(label, "") for row in scene.rows}
-                for value in dict.fromkeys((OTHER, *worth_trying(matcher), "")):
-                    joint = range(len(scene.rows))
-                    for picked in (own, joint, [i for i in joint if label in scene.rows[i].labels]):
-                        yield disturbing.moved(scene, picked, label, value)
-                        if value not in there or picked is own:
-                            for factor in (1.0, 0.0, 2.0, 0.5, 100.0):
-                                yield disturbing.copied(scene, picked, label, value, factor)
+        changed = difference(self.alert.tree, self.mutant.tree)
+        selector, other = changed.old, changed.new
+        if not isinstance(selector, VectorSelector) or not isinstance(other, VectorSelector):
+            return
+        own = [i for i, row in enumerate(scene.rows) if row.labels.get(NAME) == selector.name]
+        everything = range(len(scene.rows))
+        for matcher in (m for m in selector.matchers if m not in other.matchers):
+            label = matcher.name
+            there = {row.labels.get(label, "") for row in scene.rows}
+            for value in dict.fromkeys((OTHER, *worth_trying(matcher), "")):
+                for picked in (own, everything, [i for i in everything if label in scene.rows[i].labels]):
+                    yield disturbing.moved(scene, picked, label, value)
+                    if value not in there or picked is own:
+                        for factor in (1.0, 0.0, 2.0, 0.5, 100.0):
+                            yield disturbing.copied(scene, picked, label, value, factor)
 
     def replicas(self, scene: Scene) -> Iterator[Scene]:
         """Yield inputs in which aggregations have more than one series, each alone decided otherwise than together."""
@@ -288,17 +300,32 @@ class _Hunt:
 
     def arms(self, scene: Scene) -> Iterator[Scene]:
         """Yield inputs on which one side of an operator holds and the other does not."""
-        others = [staged.scene for staged in self.search.scenes]
-        for group in metric_groups(scene):
+        everything = tuple(range(len(scene.rows)))
+        there = {row.labels.get(NAME) for row in scene.rows}
+        for selector in self.clues.selectors:
+            numbers = (None, 0.0, 1.0) if selector.name in there else (None, *self.clues.numbers)
+            for group in metric_groups(scene):
+                yield from (disturbing.summoned(scene, group, selector, number) for number in numbers)
+        for group in (everything, *metric_groups(scene)):
+            yield from self.turned(scene, group)
             yield disturbing.without(scene, group)
-            for number in self.clues.numbers:
-                yield disturbing.levelled(scene, group, number, self.clues)
-            for factor in (0.0, 0.1, 0.5, 2.0, 10.0, 1000.0, -1.0):
-                yield disturbing.scaled(scene, group, factor, self.clues)
             metrics = {scene.rows[i].labels.get(NAME, "") for i in group}
+            others = [staged.scene for staged in self.search.scenes[:20]]
             yield from (s for other in others if (s := disturbing.crossed(scene, other, metrics)) is not None)
             for label in self.clues.labels:
                 yield disturbing.moved(scene, group, label, OTHER)
+
+    def values(self, scene: Scene) -> Iterator[Scene]:
+        """Yield inputs with other values, of each metric and of all together."""
+        for group in (tuple(range(len(scene.rows))), *metric_groups(scene)):
+            yield from self.turned(scene, group)
+
+    def turned(self, scene: Scene, group: Sequence[int]) -> Iterator[Scene]:
+        """Yield inputs in which some rows are of a size that the rule names, or many times larger or smaller."""
+        for number in self.clues.numbers:
+            yield disturbing.levelled(scene, group, number, self.clues)
+        for factor in (0.0, 0.1, 0.5, 2.0, 10.0, 1000.0, -1.0):
+            yield disturbing.scaled(scene, group, factor, self.clues)
 
     def paced(self, scene: Scene) -> Iterator[Scene]:
         """Yield inputs whose samples are few, late, in bursts, reset or uneven, for windows of every length here."""
@@ -367,28 +394,28 @@ class _Hunt:
             return None
 
 
-def _matchers(tree: Expr, metric: str | None) -> list[object]:
-    return [matcher for each in selectors(tree) if each.name == metric for matcher in each.matchers]
-
-
 # As tests
 
 
-def killing_test(kill: Kill, mutant: Mutant, name: str) -> Test:
-    """Return the test that a kill makes: it passes on the rule, and fails on its mutant."""
-    scene = kill.scene
+def killing_test(kills: Sequence[tuple[Kill, Mutant]], name: str) -> Test:
+    """Return the test that kills on one scene make: it passes on the rule, and fails on each of the mutants."""
+    scene = kills[0][0].scene
+    scene = shortened(scene, max(kill.tick for kill, _ in kills) if not any(k.fails for k, _ in kills) else scene.until)
     return Test(
         name=name,
         interval=scene.interval / 1000,
         evaluation=scene.evaluation / 1000,
         series=tuple(input_series(row) for row in scene.rows),
-        assertions=(
-            Assertion(
-                proves=Property.FIRES if kill.state is State.FIRING else Property.INACTIVE,
-                state=kill.state,
-                at=kill.tick / 1000,
-                comment=f"told from the rule with {mutant.description}",
-                labels=kill.labels,
-            ),
-        ),
+        assertions=tuple(assertion_of(kill, mutant) for kill, mutant in kills),
+    )
+
+
+def assertion_of(kill: Kill, mutant: Mutant) -> Assertion:
+    """Return what a kill asserts of the rule."""
+    return Assertion(
+        proves=Property.FIRES if kill.state is State.FIRING else Property.INACTIVE,
+        state=kill.state,
+        at=kill.tick / 1000,
+        comment=f"told from the rule with {mutant.description}",
+        labels=kill.labels,
     )

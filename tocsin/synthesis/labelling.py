@@ -12,7 +12,7 @@ from tocsin.promql.evaluation.store import labels_of
 from tocsin.promql.label_values import Values
 from tocsin.promql.regex_examples import examples
 from tocsin.synthesis.problem import Grounding
-from tocsin.synthesis.unifying import NAME, Derivation, Leaf, Unified, candidates
+from tocsin.synthesis.unifying import NAME, REPLICA, Derivation, Leaf, Unified, candidates
 
 _TRIED = 24
 """Of values for the source of a derived label."""
@@ -108,6 +108,15 @@ def _choices(unified: Unified, grounding: Grounding, varied: int, count: int) ->
 def _spread(unified: Unified, root: int, count: int) -> Iterator[str]:
     values = unified.classes.values(root)
     name = unified.classes.label[root]
+    made: set[str] = set()
+    for derivation in unified.derivations:
+        if not derivation.joined and unified.classes.find(derivation.sources[0]) == root:
+            for text in examples(derivation.pattern):
+                result = derivation.of((text,), "")
+                if values.possible(text) and result not in made:
+                    made.add(result)
+                    yield text
+            return
     found = [text for text in islice(candidates(name, values), count) if text]
     yield from found
     if len(found) < count and values.only is None:
@@ -130,7 +139,10 @@ def _complete(unified: Unified, fixed: Mapping[int, str]) -> Chosen | None:
             root = classes.find(variable)
             if root in chosen or (leaf.bucket and name == "le"):
                 continue
-            value = _choose(name, classes.values(root), avoided.get(root, ()))
+            values = classes.values(root)
+            value = _choose(name, values, avoided.get(root, ()))
+            if name == REPLICA and unified.manner.apart and values.only is None:
+                value = f"{REPLICA}{leaf.number + 1}"
             if value is None:
                 return None
             chosen[root] = value

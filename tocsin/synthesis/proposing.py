@@ -34,7 +34,7 @@ from tocsin.promql.evaluation.arithmetic import ARITHMETIC, COMPARISON
 from tocsin.promql.intervals import FLIPPED
 from tocsin.promql.ranges import Interval
 from tocsin.synthesis.labelling import Labelled
-from tocsin.synthesis.problem import Problem, Recorded
+from tocsin.synthesis.problem import Problem
 from tocsin.synthesis.shapes import GONE, Shape
 from tocsin.synthesis.unifying import Path, Unified
 from tocsin.synthesis.world import Grid
@@ -113,6 +113,8 @@ class Wish:
     arms: dict[Place, int] = field(default_factory=dict)
     """By `or`, which side is to yield something."""
     variation: int = 0
+    few: bool = False
+    """Whether a condition need hold of the last copy only."""
     negative: bool = False
     """Whether values may be outside of what their metrics' names let expect."""
 
@@ -143,7 +145,6 @@ class Setting:
     """The time for which levels are meant, in milliseconds."""
     bounds: dict[int, tuple[float, ...]] = field(default_factory=dict)
     """By identity, the bounds of a histogram, once they are chosen."""
-    recorded: dict[str, Recorded] = field(default_factory=dict)
     grown: set[int] | None = None
     """The leaves that are read as counters, once they are known."""
     split: bool = False
@@ -215,7 +216,7 @@ class Proposal:
         variation = self.wish.variation
         if variation == 0 or len(options) == 1:
             return options[0]
-        if variation < 4:
+        if variation < 7:
             return options[min(variation, len(options) - 1)]
         return self._random.choice(list(options))
 
@@ -228,7 +229,7 @@ class Proposal:
 
     def _recorded(self, node: VectorSelector, path: Path) -> tuple[Expr, Path] | None:
         deeper = self.setting.unified.paths.get((path, id(node)))
-        return None if deeper is None else (self.setting.recorded[node.name or ""].tree, deeper)
+        return None if deeper is None else (self.setting.unified.rules[path, id(node)].tree, deeper)
 
     def _domain(self, identity: int) -> Interval | None:
         name = self.setting.labelled.identities[identity]["__name__"]
@@ -381,6 +382,10 @@ class Proposal:
         return True
 
     def _want_comparison(self, node: Binary, path: Path, *, truth: bool) -> None:
+        if len(self._copies) > 1 and self.wish.few and truth:
+            with self.subset(self._copies[-1:]):
+                self._want_comparison(node, path, truth=truth)
+            return
         op = node.op if truth else NEGATED[node.op]
         left, right = node.left, node.right
         if self._constant(left, path) and not self._constant(right, path):
@@ -391,19 +396,21 @@ class Proposal:
         delta = self.wish.deltas.get(place)
         if one is not None and other is not None:
             if delta is None and COMPARISON[op](one.value, other.value):
-                self._note(node, path, truth=truth, whole=whole, delta=one.value - other.value)
+                away = one.value - other.value
+                self._note(node, path, truth=truth, whole=whole, delta=away if left is node.left else -away)
                 self.want(left, path, truth=True)
                 return
             if one is not None and self._constant(left, path):
                 raise ImpossibleError("two constants do not compare so")
         if other is None and one is not None:
             left, right, op, one, other = right, left, FLIPPED[op], other, one
-            delta = -delta if delta is not None else None
         if other is None:
             other = self._nominal(right, path)
         margin = self._margin(op, other.value, whole)  # chosen in any case, so that later choices stay what they are
         if delta is None:
             delta = margin
+        elif left is not node.left:
+            delta = -delta
         self._note(node, path, truth=truth, whole=whole, delta=delta if left is node.left else -delta)
         self.number(left, path, Line(other.value + delta, other.slope))
 
@@ -430,11 +437,16 @@ class Proposal:
             down = size / 2 if bound > 0 else size / 2 or 1.0
         match op:
             case ">" | ">=":
-                ups = [up, size * 0.01 or 0.01, size * 9 + 1, 1.0, (100 - bound) / 2 if 1 < bound < 100 else up * 2]
-                return self.pick([u for u in ups if u > 0] if not whole else [up, up + 1, up + 10])
+                rest = 100 - bound if 1 < bound < 100 else size * 3
+                ups = [u for u in (up, size * 0.01 or 0.01, size * 9 + 1, rest, 1.0, rest / 2) if u > 0]
+                if whole:
+                    ups = [up, up + 1, up + 10]
+                return self.pick([0.0, *ups] if op == ">=" and whole and bound % 1 == 0 else ups)
             case "<" | "<=":
-                downs = [down, size * 0.01 or 0.01, size or 1.0, 1.0, size * 0.9 or 10.0]
-                return -self.pick(downs if not whole else [down, down if bound < 2 else down + 1, max(down, bound)])
+                downs = [down, size * 0.01 or 0.01, size or 1.0, size * 4 or 10.0, 1.0, size * 0.9 or 100.0]
+                if whole:
+                    downs = [down, down if bound < 2 else down + 1, max(down, bound)]
+                return -self.pick([0.0, *downs] if op == "<=" and (bound == 0 or whole) else downs)
             case "!=":
                 return self.pick([1.0, -1.0, size or 0.5] if bound != 1 else [-1.0, 1.0, 0.5])
             case _:
@@ -502,6 +514,8 @@ class Proposal:
                 one, other = self.value(left, path), self.value(right, path)
                 if op in COMPARISONS and not node.bool_:
                     return one if type_of(left) == "vector" else other
+                if op == "*" and any(side is not None and side.value == 0 for side in (one, other)):
+                    return Line(0.0)
                 if one is None or other is None:
                     return None
                 if op in COMPARISONS:
@@ -675,7 +689,8 @@ class Proposal:
             case "/":
                 self._number_ratio(node, path, target, one, other)
             case "%" if other is not None:
-                self.number(left, path, target)
+                options = [target.value, target.value + other.value, target.value + 2 * other.value]
+                self.number(left, path, Line(self.pick(options if target.value else [*options[1:], 0.0])))
             case "^" if other is not None and other.value:
                 self.number(left, path, Line(max(target.value, 0.0) ** (1 / other.value)))
             case "^" if one is not None and one.value > 0 and target.value > 0:
@@ -711,6 +726,9 @@ class Proposal:
                 self._number_arithmetic(node, path, target)
                 return
         known, side = (one, node.right) if one is not None else (other, node.left)
+        if known is not None and known.value == 0 == target.value:
+            self.want(side, path, truth=True)
+            return
         if known is None or known.value == 0:
             raise ImpossibleError("a product with nothing")
         self.number(side, path, Line(target.value / known.value, target.slope / known.value))
@@ -721,6 +739,11 @@ class Proposal:
                 raise ImpossibleError("a quotient that is nothing")
             self.number(node.right, path, Line(one.value / target.value))
             return
+        if other is None and target.value and self.pick((_filters(node.left), not _filters(node.left))):
+            begun = self._natural(node.left, path)
+            if begun is not None and begun.value:
+                self.number(node.right, path, Line(begun.value / target.value))
+                return
         if other is None:
             nominal = self.pick((100.0, 1.0, 1000.0, 10.0))
             if self._within_other(node, path) and 0 <= target.value < 1 and not self.wish.variation % 2:
@@ -736,6 +759,18 @@ class Proposal:
         if other.slope:
             raise ImpossibleError("a quotient with the clock")
         self.number(node.left, path, Line(target.value * other.value, target.slope * other.value))
+
+    def _natural(self, node: Expr, path: Path) -> Line | None:
+        """Let an expression yield something, and return the value that it has then; None if that is not known."""
+        found: list[Line | None] = []
+
+        def made() -> None:
+            self.want(node, path, truth=True)
+            found.append(self.value(node, path))
+            if found[-1] is None:
+                raise ImpossibleError("its value is not known")
+
+        return found[-1] if self._attempt(made) else None
 
     def _within_other(self, node: Binary, path: Path) -> bool:
         """Tell whether the series of the left side are of a metric that the right side reads too."""
@@ -757,6 +792,8 @@ class Proposal:
                 self._some(node, path, target.value, lambda truth: self.number(inner, path, Line(float(truth))))
             case "sum" if self._switch(inner, path):
                 self._some(node, path, target.value, lambda truth: self.number(inner, path, Line(float(truth))))
+            case "sum" | "avg" if 0 < len(free := self._free(inner, path)) < count:
+                self._rest(node, path, target, free)
             case "sum":
                 self.number(inner, path, Line(target.value / count, target.slope / count))
             case "avg" if self._switch(inner, path) and 0 < target.value < 1:
@@ -777,6 +814,26 @@ class Proposal:
             case _:
                 raise ImpossibleError(f"no way back through {node.op}")
 
+    def _free(self, node: Expr, path: Path) -> list[int]:
+        """Return the copies spoken of that have no value yet."""
+        found = []
+        for copy in self._copies:
+            with self.subset([copy]):
+                if self.value(node, path) is None:
+                    found.append(copy)
+        return found
+
+    def _rest(self, node: Aggregation, path: Path, target: Line, free: Sequence[int]) -> None:
+        """Give the copies without a value such ones that the whole is what it is to be."""
+        known = 0.0
+        for copy in self._copies:
+            with self.subset([copy]):
+                found = self.value(node.expr, path)
+                known += found.value if found is not None else 0.0
+        whole = target.value * (len(self._copies) if node.op == "avg" else 1)
+        with self.subset(free):
+            self.number(node.expr, path, Line((whole - known) / len(free)))
+
     def _switch(self, node: Expr, path: Path) -> bool:
         """Tell whether an expression is a metric that is 0 or 1."""
         selector = unwrapped(node)
@@ -789,7 +846,21 @@ class Proposal:
         def set_one(truth: bool) -> None:  # noqa: FBT001
             self.want(node.expr, path, truth=truth)
 
+        counted = unwrapped(node.expr)
+        if isinstance(counted, Aggregation) and counted.op == "count_values":
+            self._different(counted, path, math.ceil(wanted - _TINY))
+            return
         self._some(node, path, wanted, set_one)
+
+    def _different(self, node: Aggregation, path: Path, number: int) -> None:
+        """Give the series under an expression so many different values."""
+        if number < 1:
+            raise ImpossibleError("a number of values under 1")
+        if number > self._spread(node.expr, path):
+            raise CopiesError((path, id(node)), node, number)
+        for copy in self._copies:
+            with self.subset([copy]):
+                self.number(node.expr, path, Line(float(min(copy, number - 1) + 1)))
 
     def _some(self, node: Aggregation, path: Path, wanted: float, set_one: Callable[[bool], None]) -> None:
         """Make something so for as many copies as wanted, and not so for the others."""
@@ -902,6 +973,21 @@ class Proposal:
                     if shape.growth is not None and shape.growth != growth:
                         raise ImpossibleError("a series is to grow in two ways at once")
                     self._set(identity, replace(shape, growth=growth))
+            case Binary(op="or", left=left, right=right):
+                self._grow(left, path, growth)
+                self._attempt(lambda: self.want(right, path, truth=False))
+            case Binary(op="and" | "unless" as op, left=left, right=right):
+                self._grow(left, path, growth)
+                self.want(right, path, truth=op == "and")
+            case Binary(op="*" | "/" as op, left=left, right=right):
+                other = self.value(right, path) or (self._nominal(right, path) if op == "/" else None)
+                if other is None or not other.value:
+                    known = self.value(left, path)
+                    if known is None or op == "/" or not known.value:
+                        raise ImpossibleError("no way to make a product grow")
+                    self._grow(right, path, growth / known.value)
+                    return
+                self._grow(left, path, growth * other.value if op == "/" else growth / other.value)
             case Call(function="vector" | "abs" | "label_replace" | "sort", args=args):
                 self._grow(args[0], path, growth)
             case _:
@@ -1084,6 +1170,11 @@ def _rounded(value: float) -> float:
     return float(f"{value:.2g}")
 
 
+def _filters(node: Expr) -> bool:
+    """Tell whether a comparison inside of an expression lets only some of its values through."""
+    return any(isinstance(each, Binary) and each.op in COMPARISONS and not each.bool_ for each in walk(node))
+
+
 def _calculated(op: str, one: Line, other: Line) -> Line | None:
     value = ARITHMETIC[op](one.value, other.value)
     match op:
@@ -1097,6 +1188,18 @@ def _calculated(op: str, one: Line, other: Line) -> Line | None:
             return Line(value, one.slope / other.value)
         case _:
             return Line(value)
+
+
+def nearest_offset(setting: Setting) -> float:
+    """Return the shortest of the offsets into the past that the alert reads, in seconds; infinity without any."""
+    trees = [setting.problem.alert.tree, *(rule.tree for rule in setting.problem.recorded)]
+    offsets = [
+        node.offset.seconds
+        for tree in trees
+        for node in walk(tree)
+        if isinstance(node, VectorSelector | MatrixSelector | Subquery) and node.offset is not None
+    ]
+    return min((each for each in offsets if each > 0), default=math.inf)
 
 
 def shortest_range(setting: Setting) -> float:

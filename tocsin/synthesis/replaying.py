@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from tocsin.artefacts.promtool_tests import Gap, Piece, Samples, Stale, parse_values, values_text
 from tocsin.promql import Expr, VectorSelector, parse
@@ -26,13 +26,22 @@ from tocsin.promql.evaluation import (
 from tocsin.promql.mutants import Mutant
 from tocsin.promql.printing import quoted
 from tocsin.synthesis.problem import Problem
-from tocsin.synthesis.solution import InputSeries, Test
+from tocsin.synthesis.solution import Assertion, InputSeries, State, Test
 
 GAP: Final = "_"
 Value = float | None | Literal["_"]
 """A sample, the end of the series, or nothing."""
-Firing = frozenset[Labels]
-"""The label sets of a rule's results for which an alert fires, without the name and what the rule itself sets."""
+Alerts = frozenset[Labels]
+"""The label sets of a rule's results for which there is an alert, without the name and what the rule itself sets."""
+
+
+class Moment(NamedTuple):
+    """The alerts of a rule after an evaluation."""
+
+    firing: Alerts
+    pending: Alerts
+
+
 NAME: Final = "__name__"
 
 
@@ -193,8 +202,8 @@ class Replay:
                         each.times.append(tick)
                         each.values.append(STALE)
 
-    def firing(self, scene: Scene, store: Store, changed: Mutant | None = None) -> list[Firing]:
-        """Return for which series the alert, or a mutant of it, fires at each evaluation.
+    def moments(self, scene: Scene, store: Store, changed: Mutant | None = None) -> list[Moment]:
+        """Return which alerts there are of the rule, or of a mutant of it, after each evaluation.
 
         Raises EvaluationError where one of them fails.
         """
@@ -202,6 +211,31 @@ class Replay:
         compiled = self.compiled(rule.tree, scene.evaluation)
         machine = Machine(round(rule.hold_seconds * 1000), round(rule.keep_firing_seconds * 1000), self.added)
         return [machine.at(tick, compiled.at(store, tick)) for tick in scene.ticks]
+
+
+def holds(assertion: Assertion, moments: Sequence[Moment], evaluation: int) -> bool:
+    """Return whether what an assertion says is so; evaluations are so many milliseconds apart."""
+    last = round(assertion.at * 1000) // evaluation
+    first = -(-round((assertion.since or 0.0) * 1000) // evaluation)
+    stretch = moments[first : last + 1]
+    now = moments[min(last, len(moments) - 1)]
+
+    def some(alerts: Alerts) -> bool:
+        return any(all(dict(a).get(n, "") == v for n, v in assertion.labels.items()) for a in alerts)
+
+    match assertion.state:
+        case State.FIRING:
+            return some(now.firing)
+        case State.PENDING:
+            return some(now.pending) and not some(now.firing)
+        case State.SILENT:
+            return not some(now.firing)
+        case State.INACTIVE:
+            return not some(now.firing | now.pending)
+        case State.NEVER_FIRING:
+            return not any(some(each.firing) for each in stretch)
+        case State.NEVER_ACTIVE:
+            return not any(some(each.firing | each.pending) for each in stretch)
 
 
 def _series(row: Row, interval: int) -> Series:
@@ -226,8 +260,8 @@ class Machine:
         self._kept: dict[Labels, int] = {}
         """When the condition of a firing alert ended."""
 
-    def at(self, time: int, vector: Vector) -> Firing:
-        """Return which alerts fire at an evaluation that found these results."""
+    def at(self, time: int, vector: Vector) -> Moment:
+        """Return which alerts there are after an evaluation that found these results."""
         found = {tuple(pair for pair in labels if pair[0] not in self._added) for labels in vector}
         if len(found) != len(vector):
             raise EvaluationError("vector contains metrics with the same labelset after applying alert labels")
@@ -239,7 +273,7 @@ class Machine:
         for labels, since in self._active.items():
             if labels in found and time - since >= self._hold:
                 self._fires.add(labels)
-        return frozenset(self._fires)
+        return Moment(frozenset(self._fires), frozenset(self._active.keys() - self._fires))
 
     def _end(self, labels: Labels, time: int) -> None:
         if labels in self._fires and self._keep and time - self._kept.setdefault(labels, time) < self._keep:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -22,10 +22,11 @@ from tocsin.synthesis.proposing import (
     Setting,
     WarmError,
     Wish,
-    counters,
+    nearest_offset,
+    shortest_range,
 )
 from tocsin.synthesis.shapes import Shape, Tape, Track, number_text
-from tocsin.synthesis.solution import Dead, Edge, Open, Outcome, Property, Solution, Test
+from tocsin.synthesis.solution import Edge, Open, Outcome, Property, Solution, Test
 from tocsin.synthesis.timelines import Director, Reel, Turn, WrongError
 from tocsin.synthesis.unifying import REPLICA, Manner, Unified, candidates, unify
 from tocsin.synthesis.world import Grid, World, grid_of
@@ -51,6 +52,7 @@ class _Way:
     nth: int = 0
     """Which of the classes that could be copied."""
     split: bool = False
+    few: bool = False
     negative: bool = False
     variations: int = 12
 
@@ -82,7 +84,6 @@ class _Search:
         self.unified: dict[Manner, Unified | None] = {}
         self.worlds: dict[int, World] = {}
         self.reasons: dict[str, None] = {}
-        self.recorded = {rule.name: rule for rule in reversed(problem.recorded)}
         self.labels: dict[object, Labelled | None] = {}
 
     def run(self) -> Outcome:
@@ -139,7 +140,7 @@ class _Search:
         for variation in range(way.variations):
             if self._spent() or given >= 3:
                 return
-            wish = Wish(variation=variation, negative=way.negative)
+            wish = Wish(variation=variation, negative=way.negative, few=way.few)
             found = self._settled(way, wish)
             if found is not None:
                 given += 1
@@ -184,17 +185,20 @@ class _Search:
         if unified is None:
             return None
         find = unified.classes.find
+        sources = {find(each.target): find(each.sources[0]) for each in unified.derivations}
         inner = unified.environments.get((place[0], id(node.expr)), {}) if isinstance(node, Aggregation) else {}
         outer = {find(v) for v in unified.environments.get(place, {}).values()}
         found = [
             (name, find(v)) for name, v in inner.items()
-            if find(v) not in outer and len(list(islice(candidates(name, unified.classes.values(v)), 3))) > 2
+            if find(v) not in outer
+            and (find(v) in sources or len(list(islice(candidates(name, unified.classes.values(v)), 2))) > 1)
         ]  # fmt: skip
         for wanted in ("instance", "pod", REPLICA):
             found.sort(key=lambda pair, wanted=wanted: pair[0] != wanted)  # type: ignore[misc]
         if not found:
             return None
-        return Copies(found[min(way.nth, len(found) - 1)][1], count)
+        root = found[min(way.nth, len(found) - 1)][1]
+        return Copies(sources.get(root, root), count)
 
     def _class(self, way: _Way) -> Copies | None:
         """Return a class of labels to copy, where nothing in particular asks for it."""
@@ -207,7 +211,7 @@ class _Search:
                 if name in leaf.environment and not (name == "le" and leaf.bucket):
                     root = unified.classes.find(leaf.environment[name])
                     values = unified.classes.values(root)
-                    if len(list(islice(candidates(name, values), 3))) > 2:
+                    if len([text for text in islice(candidates(name, values), 3) if text]) > 1:
                         roots[root] = None
         found = list(roots)
         return Copies(found[way.nth], way.copies) if way.nth < len(found) else None
@@ -234,9 +238,7 @@ class _Search:
         start = -(-round(warm * 1000) // grid.evaluation) * grid.evaluation
         settled = start + world.reach() + 2 * grid.interval
         reference = -(-settled // grid.evaluation) * grid.evaluation
-        setting = Setting(
-            self.problem, unified, labelled, grid, reference, recorded=self.recorded, split=way.split
-        )
+        setting = Setting(self.problem, unified, labelled, grid, reference, split=way.split)
         proposal = Proposal(setting, wish)
         present, past = proposal.run()
         if way.split and past == present:
@@ -268,7 +270,12 @@ _OTHERS = (
     _Way(Manner(replicas=True), variations=6),
     _Way(split=True, variations=10),
     _Way(Manner(share=False), split=True, variations=8),
+    _Way(Manner(share=False, replicas=True, apart=True), variations=6),
+    _Way(Manner(share=False, replicas=True, apart=True), split=True, variations=6),
+    _Way(Manner(recorder=1), variations=6),
     _Way(Manner(replicas=True), copies=2, variations=8),
+    _Way(Manner(replicas=True), copies=2, few=True, variations=6),
+    _Way(copies=2, few=True, variations=6),
     _Way(copies=2, variations=8),
     _Way(copies=2, nth=1, variations=8),
     _Way(Manner(replicas=True), copies=3, variations=8),
@@ -332,9 +339,11 @@ def holds(found: _Found, present: Sequence[Shape], past: Sequence[Shape]) -> boo
 
 def _recent(setting: Setting) -> int:
     """Return for how many milliseconds the present has been what it is, where the past was different."""
-    from tocsin.synthesis.proposing import shortest_range  # noqa: PLC0415
-
-    return max(setting.grid.interval, round(shortest_range(setting) * 1000))
+    shortest = round(shortest_range(setting) * 1000)
+    nearest = nearest_offset(setting) * 1000
+    if nearest < 2 * shortest or not shortest:
+        shortest = round(min(nearest - setting.grid.interval, shortest or nearest / 2))
+    return max(setting.grid.interval, shortest)
 
 
 class _Staging:
@@ -435,8 +444,20 @@ class _Staging:
                 there = self._shapes(deltas={met.place: 0.0})
                 at = there[0] if there is not None and there[1] is not None and self._exact(there[0]) else None
             edge = Edge(name=name, span=self._span(met), said=self._text(met), boundary=boundary, discrete=discrete)
-            return Turn(edge, one[0], at, other[0] if other is not None else None)
+            return Turn(edge, one[0], at, other[0] if other is not None else None, lambda: self._far(met))
         return self._bisected(met, name)
+
+    def _far(self, met: Met) -> list[list[Shape]]:
+        """Return shapes on which a comparison does not hold by far."""
+        found = []
+        bound = self._boundary(met.node, met) if isinstance(met.node, Binary) else None
+        delta, size = met.delta or 0.0, abs(bound or 0.0)
+        sign = -1.0 if delta > 0 else 1.0
+        for away in dict.fromkeys((sign * size, -delta, sign * size / 2, -4 * delta, sign * 1.0, sign * size * 10)):
+            tried = self._shapes(deltas={met.place: away}) if away else None
+            if tried is not None and tried[1] is False:
+                found.append(tried[0])
+        return found
 
     def _exact(self, shapes: Sequence[Shape]) -> bool:
         """Tell whether values are what they are to the last bit: none grows."""
@@ -493,7 +514,7 @@ class _Staging:
                 else:
                     bad, best = middle, tried[0]
         edge = Edge(name=name, span=self._span(met), said=self._text(met), discrete=met.whole)
-        return Turn(edge, best, None, over)
+        return Turn(edge, best, None, over, lambda: self._far(met))
 
     def _present(self, met: Met, name: str) -> Turn | None:
         tried = self._shapes(flipped=frozenset({met.place}))
@@ -526,20 +547,22 @@ class _Staging:
             quiet = self.found.past
             reel.play(quiet, lambda seen: seen[-1].active, self.director.ticks(self.found.world.reach()) + 2)
         for turn in turns:
-            tried = reel.copy()
-            try:
-                self.director.silent(tried, turn, turn.under, Property.INACTIVE)
-            except WrongError:
+            played = self._inactive(reel, turn)
+            if played is None:
                 rest.append(turn)
                 continue
-            reel = tried
+            reel, under = played
             shown.append(turn)
             if quiet is None:
-                quiet = turn.under
+                quiet = under
             if turn.threshold is not None:
                 reel = self._threshold(reel, turn)
         if not shown:
-            missing[Property.INACTIVE] = "no input was found that keeps it silent" if not turns else "it is not silent there"
+            missing[Property.INACTIVE] = "no input was found that keeps it silent"
+        if not turns and self._always():
+            reel = self.director.reel(self.found.start)
+            self.director.fires(reel, self.found.present)
+            return Solution(tests=(self.director.test("timeline", reel),), always=True)
         over = self.found.present
         if quiet is not None and self.problem.alert.hold_seconds:
             reel = self._blip(reel, shown, quiet)
@@ -562,19 +585,32 @@ class _Staging:
         self.director.absence(reel, over)
         tests.append(self.director.test("timeline", reel))
         for turn in rest:
-            alone = self.director.reel(self.found.start)
-            try:
-                self.director.silent(alone, turn, turn.under, Property.INACTIVE)
-            except WrongError:
-                continue
-            shown.append(turn)
-            missing.pop(Property.INACTIVE, None)
-            tests.append(self.director.test(f"inactive {turn.edge.name}", alone))
+            played = self._inactive(self.director.reel(self.found.start), turn)
+            if played is not None:
+                shown.append(turn)
+                missing.pop(Property.INACTIVE, None)
+                tests.append(self.director.test(f"inactive {turn.edge.name}", played[0]))
         if self.found.way.negative:
             self.notes.append("it fires on values under 0, or outside of what the metrics' names let expect")
         return Solution(
             tests=tuple(tests), edges=tuple(turn.edge for turn in shown), notes=tuple(self.notes), missing=dict(missing)
         )
+
+    def _always(self) -> bool:
+        """Tell whether the alert fires without any series."""
+        return not self.found.setting.unified.leaves
+
+    def _inactive(self, reel: Reel, turn: Turn) -> tuple[Reel, Sequence[Shape]] | None:
+        """Return the timeline after the other side of an edge, near it or, where it cannot be kept up, far from it."""
+        for number, shapes in enumerate(_chain([turn.under], turn.far)):
+            tried = reel.copy()
+            shown = turn if not number else replace(turn, edge=replace(turn.edge, discrete=True))
+            try:
+                self.director.silent(tried, shown, shapes, Property.INACTIVE)
+            except WrongError:
+                continue
+            return tried, shapes
+        return None
 
     def _threshold(self, reel: Reel, turn: Turn) -> Reel:
         tried = reel.copy()
@@ -589,14 +625,31 @@ class _Staging:
     def _blip(self, reel: Reel, shown: Sequence[Turn], quiet: Sequence[Shape]) -> Reel:
         overs = [self.found.present, *(turn.over for turn in shown if turn.over is not None)]
         try:
-            return self.director.blip(reel, overs, quiet)
+            return self.director.blip(reel, overs, quiet, ())
+        except WrongError:
+            pass
+        calmer = [shapes for turn in shown for shapes in turn.far()]
+        try:
+            return self.director.blip(reel, overs, quiet, calmer)
+        except WrongError:
+            pass
+        gone = [Shape(gone=True) for _ in quiet]
+        try:
+            made = self.director.blip(reel, overs, quiet, [gone])
         except WrongError as wrong:
             self.director.missing[Property.BLIP] = str(wrong)
             return reel
+        self.notes.append("`for` filters nothing: one blip of the input fires it, as its window is longer")
+        return made
+
+
+def _chain(first: Sequence[Sequence[Shape]], more: Callable[[], Sequence[Sequence[Shape]]]) -> Iterator[Sequence[Shape]]:
+    """Yield what is at hand, and what has to be made only where that is not enough."""
+    yield from first
+    yield from more()
 
 
 def _inside(one: Span, other: Span) -> bool:
     return other.start <= one.start and one.end <= other.end
 
 
-__all__ = ["Dead", "counters", "synthesise"]

@@ -30,6 +30,8 @@ class Turn:
     """Exactly at the edge."""
     over: Shapes | None = None
     """It just holds."""
+    far: Callable[[], Sequence[Shapes]] = tuple
+    """Makes shapes on which the condition does not hold by far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Reel:
     alarm: Alarm
     next: int
     """The time of the next evaluation."""
+    last: Seen | None = None
+    """What the last evaluation gave."""
     assertions: list[Assertion] = field(default_factory=list)
     stretches: list[Stretch] = field(default_factory=list)
 
@@ -72,21 +76,28 @@ class Reel:
             self.run.copy(tape.store),
             self.alarm.copy(),
             self.next,
+            self.last,
             [*self.assertions],
             [*self.stretches],
         )
 
     def play(
-        self, shapes: Shapes, enough: Callable[[list[Seen]], bool], most: int, *, reset: bool = False
+        self,
+        shapes: Shapes,
+        enough: Callable[[list[Seen]], bool],
+        most: int,
+        *,
+        fresh: bool = True,
+        reset: bool = False,
     ) -> list[Seen]:
         """Write shapes until enough was seen, at most so many evaluations, and return what was seen."""
         seen: list[Seen] = []
-        fresh = True
         for _ in range(most):
             time = self.next
             self.tape.write(shapes, time + 1, fresh=fresh, reset=reset)
             fresh = reset = False
-            seen.append(self._tick(time))
+            self.last = self._tick(time)
+            seen.append(self.last)
             self.next = time + self.grid.evaluation
             if enough(seen):
                 break
@@ -176,7 +187,9 @@ class Director:
     def silent(self, reel: Reel, turn: Turn, shapes: Shapes, proves: Property) -> None:
         """Play shapes on which the alert must never fire; raises WrongError where it does."""
         name = turn.edge.name
-        seen = reel.play(shapes, lambda seen: seen[-1].firing > 0, self.long)
+        if not reel.stretches and reel.last is None:
+            self.prelude(reel, shapes)
+        seen = reel.play(shapes, lambda seen: seen[-1].firing > 0, self.long, fresh=not reel.stretches)
         if seen[-1].firing or seen[-1].pending:
             raise WrongError("it fires where it should not")
         at = proves is Property.AT_THRESHOLD
@@ -184,7 +197,17 @@ class Director:
         reel.say(proves, State.NEVER_FIRING, seen[-1].time, said, seen[0].time, name)
         reel.stretch(seen, "at the threshold" if at else "just under" if not turn.edge.discrete else "other side", turn.edge.said)
 
-    def blip(self, reel: Reel, over: Sequence[Shapes], quiet: Shapes) -> Reel:
+    def prelude(self, reel: Reel, shapes: Shapes) -> None:
+        """Play shapes until windows are full, where the alert is not silent before they are."""
+        tried = reel.copy()
+        if not any(each.active for each in tried.play(shapes, lambda seen: seen[-1].active, self.long)):
+            return
+        seen = reel.play(shapes, lambda _: False, self.long + self.ticks(self.keep))
+        if seen[-1].active:
+            raise WrongError("it fires where it should not")
+        reel.stretch(seen, "beginning", "windows fill; nothing is asserted")
+
+    def blip(self, reel: Reel, over: Sequence[Shapes], quiet: Shapes, calmer: Sequence[Shapes]) -> Reel:
         """Play a condition that holds for less than `for`; return the timeline after it, raises WrongError."""
         for shapes in over:
             begun = reel.copy()
@@ -194,16 +217,20 @@ class Director:
             if not risen[-1].pending or risen[-1].firing:
                 continue
             for longer in range(max(0, self.ticks(self.hold) - 2), -1, -1):
-                tried = begun.copy()
-                more = tried.play(shapes, lambda seen: seen[-1].firing > 0, longer) if longer else []
-                fallen = tried.play(quiet, lambda seen: not seen[-1].active or seen[-1].firing > 0, self.long + 2)
-                if any(each.firing for each in (*more, *fallen)) or fallen[-1].active:
+                held = begun.copy()
+                more = held.play(shapes, lambda seen: seen[-1].firing > 0, longer, fresh=False) if longer else []
+                if any(each.firing for each in more):
                     continue
-                rest = tried.play(quiet, lambda _: False, 1)
-                if rest[-1].active:
-                    continue
-                self._blipped(tried, before, risen, more, fallen)
-                return tried
+                for after in (quiet, *calmer):
+                    tried = held.copy()
+                    fallen = tried.play(after, lambda seen: not seen[-1].active or seen[-1].firing > 0, self.long + 2)
+                    if any(each.firing for each in fallen) or fallen[-1].active:
+                        continue
+                    rest = tried.play(after, lambda _: False, 1, fresh=False)
+                    if rest[-1].active:
+                        continue
+                    self._blipped(tried, before, risen, more, [*fallen, *rest])
+                    return tried
         raise WrongError("whatever makes it pending makes it fire")
 
     def _blipped(
@@ -231,7 +258,7 @@ class Director:
         elif begun.time > first:
             reel.say(Property.FIRES, State.SILENT, seen[-2].time, "the condition does not hold yet", edge=edge)
         reel.say(Property.FIRES, State.FIRING, seen[-1].time, "the condition has held for long enough", edge=edge)
-        more = reel.play(over, lambda _: False, 1)
+        more = reel.play(over, lambda _: False, 1, fresh=False)
         if more[-1].firing:
             reel.say(Property.FIRES, State.FIRING, more[-1].time, "the condition still holds", edge=edge)
         reel.stretch([*seen, *more], "over", said)
@@ -239,14 +266,16 @@ class Director:
     def resolves(self, reel: Reel, quiet: Shapes, edge: str | None = None) -> None:
         """Play shapes on which the alert must end; raises WrongError where it does not."""
         last = reel.next - self.grid.evaluation
+        fired = reel.last is not None and reel.last.firing > 0
         most = self.long + self.ticks(self.keep) + 3
         seen = reel.play(quiet, lambda seen: not seen[-1].active, most)
         if seen[-1].active:
             raise WrongError("it does not end")
         firing = [each.time for each in seen if each.firing]
-        reel.say(Property.RESOLVES, State.FIRING, firing[-1] if firing else last, "it fires still", edge=edge)
+        if firing or fired:
+            reel.say(Property.RESOLVES, State.FIRING, firing[-1] if firing else last, "it fires still", edge=edge)
         reel.say(Property.RESOLVES, State.INACTIVE, seen[-1].time, "the condition has ended", edge=edge)
-        more = reel.play(quiet, lambda _: False, 1)
+        more = reel.play(quiet, lambda _: False, 1, fresh=False)
         if more[-1].firing:
             raise WrongError("it comes back")
         reel.say(Property.RESOLVES, State.SILENT, more[-1].time, "it has ended for good", edge=edge)
@@ -288,7 +317,8 @@ class Director:
 
 def _take(reel: Reel, other: Reel) -> None:
     """Make a reel what another one is."""
-    reel.tape, reel.run, reel.alarm, reel.next = other.tape, other.run, other.alarm, other.next
+    reel.tape, reel.run, reel.alarm = other.tape, other.run, other.alarm
+    reel.next, reel.last = other.next, other.last
     reel.assertions, reel.stretches = other.assertions, other.stretches
 
 

@@ -32,7 +32,7 @@ from tocsin.promql.evaluation.compiled import absent_labels, expanded
 from tocsin.promql.label_values import ABSENT, ANY, PRESENT, Values, one_of
 from tocsin.promql.labels import LabelFacts, matched
 from tocsin.promql.regex_examples import examples
-from tocsin.synthesis.problem import Problem
+from tocsin.synthesis.problem import Problem, Recorded
 
 NAME: Final = "__name__"
 REPLICA: Final = "replica"
@@ -142,6 +142,10 @@ class Manner:
     """Whether a wider selector of a metric is given the series of a narrower one, and not another."""
     replicas: bool = False
     """Whether series have a label `replica`, by which to tell copies apart."""
+    apart: bool = False
+    """Whether selectors that are not shared have different values of it, where nothing makes them equal."""
+    recorder: int = 0
+    """Which of the rules that record one name is followed, where several may be meant."""
 
 
 @dataclass(slots=True)
@@ -157,6 +161,8 @@ class Unified:
     """By path and identity of a node, its labels' variables."""
     paths: dict[tuple[Path, int], Path] = field(default_factory=dict)
     """By path and identity of a recorded selector, the path of its expression."""
+    rules: dict[tuple[Path, int], Recorded] = field(default_factory=dict)
+    """By path and identity of a recorded selector, the rule that is followed."""
     by_place: dict[tuple[Path, int], int] = field(default_factory=dict)
     """By path and identity of a raw selector, its leaf's number."""
     split: list[str] = field(default_factory=list)
@@ -170,9 +176,9 @@ class Unifier:
 
     def __init__(self, problem: Problem, manner: Manner) -> None:
         self.problem = problem
-        self.recorded = {}
+        self.recorded: dict[str, list[Recorded]] = {}
         for rule in problem.recorded:
-            self.recorded.setdefault(rule.name, rule)
+            self.recorded.setdefault(rule.name, []).append(rule)
         self.result = Unified(manner, universe_of(problem, manner))
         self._leaves: dict[object, int] = {}
 
@@ -199,8 +205,8 @@ class Unifier:
         for child in _children(node):
             inner |= set(self.result.under.get((path, id(child)), ()))
         deeper = self.result.paths.get(key)
-        if deeper is not None and isinstance(node, VectorSelector) and node.name in self.recorded:
-            inner |= set(self.result.under.get((deeper, id(self.recorded[node.name].tree)), ()))
+        if deeper is not None:
+            inner |= set(self.result.under.get((deeper, id(self.result.rules[key].tree)), ()))
         inner |= set(range(before, len(self.result.leaves)))
         self.result.under[key] = tuple(sorted(inner - {-1}))
         return environment
@@ -247,6 +253,10 @@ class Unifier:
             if name == NAME:
                 continue
             classes.narrow(environment[name], values)
+        if node.name in ("ALERTS", "ALERTS_FOR_STATE"):
+            own = Values(never=frozenset({self.problem.alert.name}))
+            self._soft("alertname", environment.get("alertname"), own)
+            self._soft("alertstate", environment.get("alertstate"), one_of(["firing", "pending"]))
         number = len(self.result.leaves)
         self.result.leaves.append(
             Leaf(number, metric_of(node, facts), node.matchers, environment, bucket and "le" in self.result.universe)
@@ -255,7 +265,8 @@ class Unifier:
 
     def _follow(self, node: VectorSelector, path: Path, bucket: bool) -> Environment:  # noqa: FBT001
         """Return the labels of a recorded series, those of its expression with the rule's own laid over them."""
-        rule = self.recorded[node.name or ""]
+        rule = self._rule(node)
+        self.result.rules[path, id(node)] = rule
         key = (path, node.metric, node.matchers)
         place = self._leaves.setdefault(key, len(self._leaves) + 1_000)
         deeper = (*path, place)
@@ -271,6 +282,17 @@ class Unifier:
             if name != NAME:
                 self._soft(name, environment.get(name), values)
         return environment
+
+    def _rule(self, node: VectorSelector) -> Recorded:
+        """Return the rule that records a selector's series: of several, one whose own labels are asked for."""
+        rules = self.recorded[node.name or ""]
+        facts = matched(node.matchers)
+        fitting = [
+            rule for rule in rules if all("{{" in v or facts.of(name).possible(v) for name, v in rule.labels.items())
+        ]
+        named = [rule for rule in fitting if all(m.name in rule.labels for m in node.matchers if m.op == "=")]
+        ordered = [*named, *(rule for rule in fitting if rule not in named)] or rules
+        return ordered[self.result.manner.recorder % len(ordered)]
 
     def _soft(self, label: str, variable: int | None, values: Values) -> None:
         try:

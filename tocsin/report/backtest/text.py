@@ -21,11 +21,14 @@ from tocsin.simulation.backtest import Backtest, Change, Episode, Kind, Outcome,
 
 
 def render(done: Backtest) -> str:
-    """Return every alert that did anything, the noisiest first, then the quiet ones in a line each."""
+    """Return every alert that did anything, the noisiest first, then the quiet ones in a line each.
+
+    Of a comparison, what differs stands in place of the alerts.
+    """
     lines = list(head(done))
     if done.before is not None:
         lines += ["", *_compared(compare(done.before, done.outcomes))]
-    for outcome in noisiest(done.outcomes):
+    for outcome in noisiest(done.outcomes) if done.before is None else ():
         if outcome.firing or outcome.pending:
             lines += ["", *_told(outcome)]
     rest = [outcome for outcome in done.outcomes if not outcome.firing and not outcome.pending]

@@ -63,6 +63,8 @@ class _Run:
     progress: Progress
     holes: dict[int, tuple[Ticks, list[Run]]] = field(default_factory=dict)
     answers: dict[_Question, tuple[Ticks, Answer | str]] = field(default_factory=dict)
+    names: frozenset[str] | None = None
+    """Of every metric of the window, once it was asked for."""
     present: dict[str, bool] = field(default_factory=dict)
     from_history: set[str] = field(default_factory=set)
     inlined: set[str] = field(default_factory=set)
@@ -170,7 +172,7 @@ def _ask(run: _Run, asked: Sequence[tuple[Alert, _Question | str]]) -> None:
     names: dict[_Question, str] = {}
     for alert, question in asked:
         if isinstance(question, _Question):
-            earlier[question] = max(earlier.get(question, 0), alert.hold + alert.keep + alert.interval)
+            earlier[question] = max(earlier.get(question, 0), _before(run, alert))
             names.setdefault(question, alert.rule.name)
     for number, (question, before) in enumerate(earlier.items(), 1):
         run.progress(number, len(earlier), names[question])
@@ -187,6 +189,13 @@ def _ask(run: _Run, asked: Sequence[tuple[Alert, _Question | str]]) -> None:
         ticks = Ticks.over(run.window, step, before=before)
         runs = [each for found in run.history.evaluated(HEARTBEAT, ticks).runs.values() for each in found]
         run.holes[step] = (ticks, gaps(runs, ticks.count) if runs else [])
+
+
+def _before(run: _Run, alert: Alert) -> int:
+    """Return how long before the window an alert is evaluated: until all that it waits for is over, and a tick more."""
+    wanted = alert.hold + alert.keep + alert.interval
+    known = run.window.begin - run.history.begins if run.history.begins is not None else wanted
+    return max(0, min(wanted, known))
 
 
 # Outcomes
@@ -260,7 +269,8 @@ def _gaps(run: _Run) -> tuple[tuple[int, int], ...]:
         return ()
     ticks, holes = run.holes[min(run.holes)]
     times = [(ticks.time(first), min(run.window.end, ticks.time(last + 1))) for first, last in holes]
-    return tuple((max(begin, run.window.begin), end) for begin, end in times if end > run.window.begin)
+    clipped = ((max(begin, run.window.begin), end) for begin, end in times)
+    return tuple((begin, end) for begin, end in clipped if end - begin >= ticks.step)
 
 
 def _missing(run: _Run, tree: Expr) -> tuple[str, ...]:
@@ -269,13 +279,22 @@ def _missing(run: _Run, tree: Expr) -> tuple[str, ...]:
     for selector in selectors(tree):
         text = printed(replace(selector, offset=None, at=None))
         if text not in run.present:
-            try:
-                run.present[text] = bool(run.history.names(text, run.window))
-            except Refused:
-                run.present[text] = True
+            run.present[text] = _present(run, selector, text)
         if not run.present[text]:
             found[text] = None
     return tuple(found)
+
+
+def _present(run: _Run, selector: VectorSelector, text: str) -> bool:
+    """Return whether a selector finds any series; where the server does not tell, it may."""
+    try:
+        if run.names is None:
+            run.names = frozenset(run.history.names(run.window))
+        if selector.name is not None and (selector.name not in run.names or not selector.matchers):
+            return selector.name in run.names
+        return bool(run.history.names(run.window, text))
+    except Refused:
+        return True
 
 
 def _about_absence(tree: Expr) -> bool:

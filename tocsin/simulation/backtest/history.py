@@ -120,9 +120,11 @@ class _Asking:
 class History:
     """What a Prometheus recorded."""
 
-    def __init__(self, api: PrometheusApi, pace: Pace) -> None:
+    def __init__(self, api: PrometheusApi, pace: Pace, *, begins: int | None = None) -> None:
         self._api = api
         self._pace = pace
+        self.begins = begins
+        """The time of its first sample, if that is known: before it no rule was evaluated."""
         self._next = time.monotonic()
         self._strains = 0
         self.requests = 0
@@ -167,7 +169,7 @@ class History:
             "start": _seconds(ticks.time(first) - asking.shift),
             "end": _seconds(ticks.time(last) - asking.shift),
             "step": _seconds(ticks.step),
-            "timeout": f"{self._pace.seconds:g}s",
+            "timeout": f"{self._pace.seconds:.6f}",
         }
         body = self._asked("POST", "/api/v1/query_range", data=given)
         data = body.get("data")
@@ -176,12 +178,14 @@ class History:
         asking.warnings.update(dict.fromkeys(map(str, body.get("warnings") or ())))
         return asking.take(data["result"])
 
-    def names(self, selector: str, window: Window) -> tuple[str, ...]:
-        """Return the names of the metrics that a selector finds in blocks that reach into a window.
+    def names(self, window: Window, selector: str | None = None) -> tuple[str, ...]:
+        """Return the names of the metrics, those that a selector finds, in blocks that reach into a window.
 
         Only indices are read for it. Raises EngineTrouble, and Refused.
         """
-        given = {"match[]": selector, "start": _seconds(window.begin), "end": _seconds(window.end)}
+        given = {"start": _seconds(window.begin), "end": _seconds(window.end)}
+        if selector is not None:
+            given["match[]"] = selector
         try:
             return tuple(self._asked("GET", "/api/v1/label/__name__/values", params=given).get("data") or ())
         except _Narrower as error:
