@@ -343,7 +343,7 @@ def random_world(dice: random.Random) -> tuple[dict[str, list[float | None]], li
                 values.append(None if dice.random() < 0.03 else now)
             series[f'{name}{{instance="{instance}",job="{dice.choice("ab")}"}}'] = values
     rules: list[dict[str, Any]] = [
-        {"record": "job:m:max", "expr": "max by (job) (m)"},
+        {"record": "job:m:max", "expr": "max by (job) (m) # the worst"},
         {"record": "inst:m", "expr": "m * 2", "labels": {"team": "t$1"}},
         {"record": "inst:m", "expr": "n * 2", "labels": {"team": "u"}},
         {"record": "job:both", "expr": "job:m:max + max by (job) (n)"},
@@ -385,7 +385,7 @@ def states_of(outcome: Outcome) -> dict[tuple[int, str], list[dict[str, str]]]:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_states_are_those_of_the_engine(tmp_path: Path, seed: int) -> None:
-    """promtool records ALERTS of the same rules over the same series: firing at exactly the ticks that we tell."""
+    """ALERTS that promtool records of the same rules and series fire at exactly the ticks that we tell."""
     series, rules = random_world(random.Random(seed))
     file = rules_file(tmp_path / "rules.yml", rules, f"{EVERY}s")
     place = make_blocks(tmp_path / "tsdb", {name: every(EVERY, values) for name, values in series.items()})

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -78,7 +79,7 @@ def test_too_many_samples_are_asked_for_in_smaller_pieces(tmp_path: Path, storag
         assert list(found.runs.values()) == [EXPECTED]
         assert found.refused == ()
         with pytest.raises(Refused, match="too many samples"):  # of which one tick alone has twenty times as many
-            history.evaluated("sum(sum_over_time(m[1h]))", Ticks(TICKS.time(300), 15_000, 30))
+            history.evaluated("sum(sum_over_time(m[10m:5s]))", Ticks(TICKS.time(300), 15_000, 30))
 
 
 def test_a_query_that_takes_too_long_is_strain(history: History) -> None:
@@ -144,9 +145,11 @@ class World(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def world(*answers: tuple[int, Any]) -> Iterator[tuple[PrometheusApi, list[tuple[float, dict[str, str]]]]]:
+def world(
+    *answers: tuple[int, Any], handler: type[World] = World
+) -> Iterator[tuple[PrometheusApi, list[tuple[float, dict[str, str]]]]]:
     """Give a server with these answers, the last of them for ever, and what it was asked."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), World)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     asked: list[tuple[float, dict[str, str]]] = []
     vars(server).update(answers=answers, asked=asked, hang=threading.Event())
@@ -216,6 +219,31 @@ def test_an_expression_that_fails_everywhere_is_given_up() -> None:
     assert len(asked) < 60
 
 
+def test_the_end_of_a_failing_stretch_is_found() -> None:
+    """Without a question for each of its ticks; what comes after it is evaluated."""
+    first, last = 1000, 41_000
+
+    class Failing(World):
+        """Fails where a piece has a tick of the stretch."""
+
+        def _answer(self) -> None:
+            form = self.server.asked[-1][1]
+            begin, end = (round(float(form[name])) // 15 for name in ("start", "end"))
+            fails = begin <= last and end >= first
+            values = [[n * 15, "1"] for n in range(begin, end + 1)]
+            result = [{"metric": {}, "values": values}]
+            good = {"status": "success", "data": {"resultType": "matrix", "result": result}}
+            self.server.answers = [(422, {"error": "many-to-many"}) if fails else (200, good)]
+            super()._answer()
+
+    with world(handler=Failing) as (api, asked):
+        found = History(api, SMALL).evaluated("m", Ticks(0, 15_000, 50_000))
+
+    assert [run for run, _ in found.refused] == [(first, last)]
+    assert found.runs == {(): [(0, first - 1), (last + 1, 49_999)]}
+    assert len(asked) < 100
+
+
 def test_the_pace_is_kept() -> None:
     """Never two requests within the time that the pace leaves for one."""
     with world((200, NOTHING)) as (api, asked):
@@ -223,7 +251,7 @@ def test_the_pace_is_kept() -> None:
 
     moments = [moment for moment, _ in asked]
     assert len(moments) > 3
-    assert min(later - earlier for earlier, later in zip(moments, moments[1:], strict=False)) > 0.04
+    assert min(later - earlier for earlier, later in pairwise(moments)) > 0.04
 
 
 def test_warnings_are_kept() -> None:
@@ -241,7 +269,8 @@ def test_native_histograms_are_results_too() -> None:
 
 
 @pytest.mark.parametrize(("said", "expected"), [
-    ("global: {evaluation_interval: 30s}", 30.0), ("global: {}", None), ("{}", None), ("global: {evaluation_interval: x}", None),
+    ("global: {evaluation_interval: 30s}", 30.0), ("global: {}", None), ("{}", None),
+    ("global: {evaluation_interval: x}", None),
 ])  # fmt: skip
 def test_its_own_interval_is_asked_for(said: str, expected: float | None) -> None:
     """Where files do not say one."""

@@ -30,35 +30,45 @@ def runs_of(ticks: list[bool]) -> list[Run]:
     return joined((number, number) for number, true in enumerate(ticks) if true)
 
 
+class Naive:
+    """An alert, one evaluation after another."""
+
+    def __init__(self, hold: int, keep: int) -> None:
+        self.hold, self.keep = hold, keep
+        self.state = "inactive"
+        self.active_at = self.since = 0
+        self.keep_since: int | None = None
+        self.pending: list[tuple[int, int]] = []
+
+    def evaluate(self, tick: int, now: int, *, true: bool) -> None:
+        """Do what Eval does with one label set."""
+        if true:
+            self.keep_since = None
+            if self.state == "inactive":
+                self.state, self.active_at, self.since = "pending", now, tick
+        elif self.state == "firing":
+            self.keep_since = now if self.keep_since is None else self.keep_since
+            if now - self.keep_since >= self.keep:
+                self.state, self.keep_since = "inactive", None
+        elif self.state == "pending":
+            self.pending.append((self.since, tick))
+            self.state = "inactive"
+        if self.state == "pending" and now - self.active_at >= self.hold:
+            self.state = "firing"
+
+
 def naive(
     true: list[bool], skipped: list[bool], hold: int, keep: int, step: int
 ) -> tuple[list[int], list[tuple[int, int]]]:
     """Return at which ticks an alert fires, and the spells that were pending alone."""
-    state, active_at, keep_since, since = "inactive", 0, None, 0
+    alert = Naive(hold, keep)
     firing: list[int] = []
-    pending: list[tuple[int, int]] = []
     for tick in range(COUNT):
-        if skipped[tick]:
-            if state == "firing":
-                firing.append(tick)
-            continue
-        now = tick * step
-        if true[tick]:
-            keep_since = None
-            if state == "inactive":
-                state, active_at, since = "pending", now, tick
-        elif state == "firing":
-            keep_since = now if keep_since is None else keep_since
-            if now - keep_since >= keep:
-                state, keep_since = "inactive", None
-        elif state == "pending":
-            pending.append((since, tick))
-            state = "inactive"
-        if state == "pending" and now - active_at >= hold:
-            state = "firing"
-        if state == "firing":
+        if not skipped[tick]:
+            alert.evaluate(tick, tick * step, true=true[tick])
+        if alert.state == "firing":
             firing.append(tick)
-    return firing, pending + ([(since, COUNT)] if state == "pending" else [])
+    return firing, alert.pending + ([(alert.since, COUNT)] if alert.state == "pending" else [])
 
 
 @given(flags, st.lists(st.integers(0, 9), min_size=COUNT, max_size=COUNT), st.integers(0, 95), st.integers(0, 95))

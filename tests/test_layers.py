@@ -24,7 +24,7 @@ class Layer:
 
 
 LAYERS = (
-    Layer(("source", "part", "verdict", "finding", "evidence", "case", "durations", "deadline")),
+    Layer(("source", "part", "atomic", "explained", "verdict", "finding", "evidence", "case", "durations", "deadline")),
     Layer(("artefacts", "system")),
     Layer(("promql", "templates", "relabelling", "kubernetes_schema", "exporters")),
     Layer(("model",)),

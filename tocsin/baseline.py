@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tocsin.evidence import write_json
+from tocsin.atomic import write_json
 from tocsin.finding import Finding
 from tocsin.source import Place
 from tocsin.system import BadSystem, Problem

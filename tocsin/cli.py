@@ -11,9 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from tocsin import __version__
-from tocsin.deadline import DeadlineExceeded, Stopped
-from tocsin.supervisor import Trouble
-from tocsin.system import BadSystem
+from tocsin.deadline import Stopped
+from tocsin.explained import Explained
 
 BAD_INPUT, INTERRUPTED = 2, 130
 SELDOM = 200_000
@@ -36,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given[:1] and given[0] in SHORT:
         gc.set_threshold(SELDOM)
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for some takes longer than a check
     parser, run = _parser(given[0] if given else "")
     options, rest = parser.parse_known_args(given)
     if rest and ("names" not in options or any(word.startswith("-") for word in rest)):
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.names += rest
     try:
         return run(options)
-    except (BadSystem, Trouble, DeadlineExceeded) as error:
+    except Explained as error:
         print(f"tocsin: {error}", file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:  # whoever read has seen enough

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from tocsin.explained import Explained
+
 T = TypeVar("T")
 
 EVERY_SECONDS = 0.02
@@ -21,7 +23,7 @@ class Stopped(Exception):
         self.what = what
 
 
-class DeadlineExceeded(Exception):
+class DeadlineExceeded(Explained):
     """A condition did not come true in time; `reason` is what stood in its way when it was last looked at."""
 
     def __init__(self, what: str, seconds: float, reason: str = "") -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tocsin.atomic import write_json
 
 MANIFEST = "manifest.json"
 SAMPLES = "samples.jsonl"
@@ -294,13 +295,6 @@ class Recording:
         for name in (SAMPLES, EXPRESSIONS, NOTIFICATIONS, ALERTMANAGER, PROCESSES, LOAD):
             (self.folder / name).touch()
         write_json(self.folder / MANIFEST, manifest.model_dump(mode="json"))
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` to `path` in one rename, so that a reader sees all of it or none."""
-    draft = path.with_name(path.name + ".part")
-    draft.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-    os.replace(draft, path)  # noqa: PTH105 the same call, and the one whose atomicity is documented
 
 
 def read_evidence(folder: Path) -> Evidence:

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
+from tocsin.atomic import write_json
 from tocsin.case import CaseResult
 from tocsin.drill.checking import check_plans
 from tocsin.drill.judge import DrillResult, judge_folder
@@ -19,7 +20,6 @@ from tocsin.drill.runs import begin_run, drill_folders
 from tocsin.drill.schedule import DrillRun, expected_seconds
 from tocsin.drill.sites import sites
 from tocsin.engines.lock import machine_lock
-from tocsin.evidence import write_json
 from tocsin.plan import alerts, drill_key, read
 from tocsin.report.console import print_drills
 from tocsin.report.live import LiveView

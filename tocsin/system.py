@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from tocsin.artefacts.promtool_tests import parse_values
 from tocsin.durations import parse_duration
+from tocsin.explained import Explained
 from tocsin.source import Document, Place, Route, Unreadable, nearest, read_document, read_text
 
 FILE = "system.yaml"
@@ -451,7 +452,7 @@ class Problem:
         return f"{self.place}: {self.message}"
 
 
-class BadSystem(Exception):
+class BadSystem(Explained):
     """A system.yaml that cannot be used; holds every problem found, each at its place."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from prometheus_client.parser import text_string_to_metric_families
 
 _TYPE = re.compile(r'#\s*TYPE\s+("(?:[^"\\]|\\.)*"|\S+)\s+(\w+)')
 _SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)?[ \t]*(\{)?")
@@ -53,6 +52,8 @@ class Exposition:
 
 def samples_of(text: str) -> Iterator[tuple[dict[str, str], float]]:
     """Yield each sample's labels (its name as `__name__`) and value; raises ValueError where the text is malformed."""
+    from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415 only for saved bodies
+
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             yield {"__name__": sample.name, **sample.labels}, float(sample.value)

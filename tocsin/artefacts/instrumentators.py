@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tocsin.source import Place
 
@@ -22,16 +22,22 @@ class Switched:
     labels: frozenset[str]
     place: Place
     buckets: tuple[float, ...] = ()
+    values: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The values of a label, where all of them are known."""
 
 
-_FASTAPI = (
+_Family = tuple[str, str, tuple[str, ...], tuple[float, ...]]
+"""A name, its type, its labels and its buckets."""
+_GROUPED = frozenset({"1xx", "2xx", "3xx", "4xx", "5xx"})
+"""What prometheus-fastapi-instrumentator makes of a status by itself (should_group_status_codes)."""
+_FASTAPI: tuple[_Family, ...] = (
     ("http_requests", "counter", ("handler", "method", "status"), ()),
     ("http_request_size_bytes", "summary", ("handler",), ()),
     ("http_response_size_bytes", "summary", ("handler",), ()),
     ("http_request_duration_highr_seconds", "histogram", (), ()),
     ("http_request_duration_seconds", "histogram", ("handler", "method"), (0.1, 0.5, 1.0)),
 )
-_FLASK = (
+_FLASK: tuple[_Family, ...] = (
     ("flask_http_request", "counter", ("method", "status"), ()),
     ("flask_http_request_exceptions", "counter", ("method", "status"), ()),
     ("flask_http_request_duration_seconds", "histogram", ("method", "path", "status"), ()),
@@ -71,12 +77,14 @@ def switched_on(texts: Mapping[str, str]) -> Iterator[Switched]:
             if found is not None:
                 line = text.count("\n", 0, found.start()) + 1
                 place = Place(file, line, found.start() - text.rfind("\n", 0, found.start()))
-                yield from _series(families, place)
+                grouped = families is _FASTAPI and not any("should_group_status" in each for each in using.values())
+                yield from _series(families, place, grouped=grouped)
                 break
 
 
-def _series(families: tuple[tuple[str, str, tuple[str, ...], tuple[float, ...]], ...], place: Place) -> Iterator[Switched]:
+def _series(families: tuple[_Family, ...], place: Place, *, grouped: bool) -> Iterator[Switched]:
     for name, kind, labels, buckets in families:
         for suffix, more in _PARTS[kind]:
             bounds = buckets if suffix == "_bucket" else ()
-            yield Switched(name + suffix, kind, frozenset({*labels, *more}), place, bounds)
+            values = {"status": _GROUPED} if grouped and "status" in labels else {}
+            yield Switched(name + suffix, kind, frozenset({*labels, *more}), place, bounds, values)

@@ -62,11 +62,27 @@ class Discovery:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a scrape configuration was made of that stands in no file: an endpoint of a ServiceMonitor, say."""
+
+    part: Part
+    """The endpoint."""
+    subject: str
+    """Its name path: `ServiceMonitor/monitoring/shop/0`."""
+    said: str
+    """What it is, for a message: `ServiceMonitor shop`."""
+    jobs: frozenset[str] | None
+    """The values that the label `job` of its series has; None if they are not known."""
+
+
+@dataclass(frozen=True)
 class ScrapeJob:
     """One scrape configuration."""
 
     part: Part
     config: PrometheusConfig
+    origin: Origin | None = None
+    """What it was made of; None if it stands in a file as it is."""
 
     @property
     def name(self) -> str:
@@ -76,7 +92,12 @@ class ScrapeJob:
     @property
     def subject(self) -> str:
         """The name path by which findings know it."""
-        return f"scrape_configs/{self.name}"
+        return self.origin.subject if self.origin else f"scrape_configs/{self.name}"
+
+    @property
+    def said(self) -> str:
+        """What it is, for a message."""
+        return self.origin.said if self.origin else f"job {self.name}"
 
     @cached_property
     def interval_seconds(self) -> float:

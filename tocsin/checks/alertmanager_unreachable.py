@@ -55,7 +55,7 @@ def alertmanager_unreachable(stack: Stack, model: Model) -> Iterator[Remark]:
     alerting = [rule for rule in stack.rules if rule.alerting]
     items = [item for item in stack.prometheus.alertmanagers if discoveries(item)]
     if not items:
-        if alerting:
+        if alerting and not (stack.object and stack.object.part.get("spec", "additionalAlertManagerConfigs")):
             yield from _none(stack, model, len(alerting))
         return
     for item in items:

@@ -9,6 +9,7 @@ from tocsin.artefacts.compose import ComposeFile, ComposeService, within
 from tocsin.checks import Example, Remark, at, check
 from tocsin.finding import Severity
 from tocsin.model import Model
+from tocsin.model.applications import Applications
 from tocsin.model.listening import listening
 from tocsin.model.workloads import Container, Port, Probe
 from tocsin.part import Part
@@ -43,19 +44,20 @@ def probe_port_undeclared(model: Model) -> Iterator[Remark]:
     Readiness then never comes, and liveness never acts. Of a number, the kubelet asks whatever listens there.
     (Kubernetes: pkg/probe/util.go, ResolveContainerPort; pkg/kubelet/prober/prober.go, errors are discarded.)
     """
+    applications = Applications(model)
     for workload in model.workloads:
         for container in workload.containers:
             if workload.knative or model.belonging.patched(workload, lambda patch: bool(patch.get("ports"))):
                 continue
             for probe in container.probes:
-                yield from _probe(probe)
+                yield from _probe(probe, applications)
             yield from _hooks(container)
     for compose in model.compose_files:
         for service in compose.services.values():
             yield from _healthcheck(service, compose, model)
 
 
-def _probe(probe: Probe) -> Iterator[Remark]:
+def _probe(probe: Probe, applications: Applications) -> Iterator[Remark]:
     container, port = probe.container, probe.port
     if isinstance(port.value, str):
         if probe.port_number is None and not re.search(r"[${<]", port.value):
@@ -71,18 +73,21 @@ def _probe(probe: Probe) -> Iterator[Remark]:
         told = f"the {probe.word} probe asks port {number} by TCP, which is declared for UDP or SCTP only"
         yield at(port, told, subject=probe.subject, severity=Severity.WARNING)
         return
-    severity = _surely_wrong(probe, number, declared)
+    severity = _surely_wrong(probe, number, declared, applications)
     if severity is not None:
         known = ", ".join(str(each.number) for each in declared)
         told = f"the {probe.word} probe asks port {number}; `{container.name}` has {known}"
         yield at(port, told, subject=probe.subject, severity=severity)
 
 
-def _surely_wrong(probe: Probe, number: int, declared: list[Port]) -> Severity | None:
+def _surely_wrong(
+    probe: Probe, number: int, declared: list[Port], applications: Applications
+) -> Severity | None:
     """Return how sure it is that nobody listens on a number that is not declared; None if it may well be so.
 
     A container need not declare a port, and many do not declare the one that only probes ask. So something else must
-    speak against it: that the other probes ask a declared port, surely if the server is told that, or a slip of the pen.
+    speak against it: that the other probes ask a declared port, and the server is told that or a source of the folder
+    serves the path; or a slip of the pen.
     """
     container, numbers = probe.container, {each.number for each in declared}
     if _mentioned(number, container):
@@ -93,7 +98,8 @@ def _surely_wrong(probe: Probe, number: int, declared: list[Port]) -> Severity |
         # Variables that stand elsewhere may make it listen on one more port.
         return Severity.WARNING if container.part.list("envFrom") else Severity.ERROR
     elsewhere = (other for other in container.workload.running if other is not container)
-    if others and all(each in numbers for each in others) and not any(_mentioned(number, each) for each in elsewhere):
+    agreed = bool(others) and all(each in numbers for each in others)
+    if agreed and applications.serve(probe.path) and not any(_mentioned(number, each) for each in elsewhere):
         return Severity.WARNING
     return Severity.WARNING if any(_slip(number, each.number or 0) for each in declared) else None
 

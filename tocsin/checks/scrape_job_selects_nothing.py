@@ -55,7 +55,7 @@ def scrape_job_selects_nothing(model: Model) -> Iterator[Remark]:
     for found in jobs.values():
         job = found[0].job
         kubernetes = all(each.mechanism == "kubernetes_sd_configs" for each in job.discoveries)
-        if not kubernetes or any(target.kept or not target.certain for target in found):
+        if job.origin or not kubernetes or any(target.kept or not target.certain for target in found):
             continue
         order = [rule.part.route for rule in steps(job.relabelling)]
         furthest = max(found, key=lambda target: order.index(_dropper(target).part.route))

@@ -79,7 +79,8 @@ def _misspelt_paths(model: Model) -> Iterator[Remark]:
     for thing in model.objects_of("ServiceMonitor", "PodMonitor"):
         for key in ("endpoints", "podMetricsEndpoints"):
             jobs += [(each.get("path"), f"{thing.subject}/{each.key}") for each in thing.part.list("spec", key)]
-    asked = [(part, subject) for part, subject in jobs if _SLIPS.fullmatch(part.text) and part.text != "/metrics"]
+    slipped = [(part, subject) for part, subject in jobs if _SLIPS.fullmatch(part.text)]
+    asked = [each for each in slipped if each[0].text.rstrip("/") != "/metrics"]  # a slash is redirected
     names = [name for name in model.folder.names if name.endswith(_SOURCES)] if asked else []
     texts = [model.text(name) for name in names] if len(names) <= _MOST_SOURCES else []
     for part, subject in asked:

@@ -58,7 +58,7 @@ def service_port_not_listened(model: Model) -> Iterator[Remark]:
                 part = port.part.get("targetPort") or port.part.get("port")
                 message = f"Service {service.name} forwards to port {number}, and the pods' server listens on {listed}"
                 yield at(part, message, subject=f"{service.subject}/{port.name or port.number}")
-            elif len(service.ports) == 1 and all(_undeclared(pod, number) for pod in service.pods):
+            elif len(service.ports) == 1 and port.number not in _SECURE and all(_undeclared(p, number) for p in service.pods):
                 listed = ", ".join(sorted({str(each.number) for pod in service.pods for each in pod.ports}))
                 part = port.part.get("targetPort") or port.part.get("port")
                 message = (
@@ -69,15 +69,24 @@ def service_port_not_listened(model: Model) -> Iterator[Remark]:
                 yield at(part, message, subject=subject, severity=Severity.WARNING)
 
 
+_SECURE = frozenset({443, 8443, 9443})
+"""Ports of Services by which the API server asks webhooks, whose pods often declare another port only."""
+_ASIDE = re.compile(r"health|metric|probe|prom|admin|debug|monitor|webhook", re.IGNORECASE)
+"""Names of ports that a pod has beside the one that it is there for."""
+
+
 def _undeclared(pod: Pod, number: int) -> bool:
-    """Whether a pod declares other ports, and nothing of it speaks of this one."""
-    if pod.workload is None or not pod.labels_whole or pod.host_network or not pod.ports:
+    """Whether a pod declares one other port, which it is there for, and nothing of it speaks of this one."""
+    if pod.workload is None or not pod.labels_whole or pod.host_network or len(pod.ports) != 1:
+        return False
+    asked = {probe.port_number for container in pod.workload.running for probe in container.probes}
+    if _ASIDE.search(pod.ports[0].name) or not asked <= {None, pod.ports[0].number}:
         return False
     template = pod.workload.pod
     said = (*template.get("spec").walk(), *template.get("metadata").walk())
     spoken = any(re.search(rf"(?<!\d){number}(?!\d)", part.text) for part in said)
     variables = any(container.part.list("envFrom") for container in pod.containers)
-    return not spoken and not variables and all(port.number != number for port in pod.ports)
+    return not spoken and not variables and pod.ports[0].number != number
 
 
 def _heard(pod: Pod, number: int) -> list[str] | None:

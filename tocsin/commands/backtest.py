@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import base64
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from tocsin.drill.discovery import headers
 from tocsin.durations import parse_duration
@@ -122,6 +124,11 @@ def _server(options: argparse.Namespace) -> Iterator[PrometheusApi]:
         if declared.prometheus is None:
             raise BadSystem((Problem(system.place("environments", name), "names no `prometheus` that runs"),))
         url, sent = declared.prometheus.url, dict(headers(system, declared.prometheus))
+    parts = urlsplit(url)
+    if parts.username is not None:  # they have no place in a message
+        secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        sent = {"Authorization": "Basic " + base64.b64encode(secret.encode()).decode()}
+        url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     api = PrometheusApi(url, headers=sent)
     with closing(api):
         yield api

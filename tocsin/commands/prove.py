@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.engines.rule_engines import RuleEngine, environment_engines, rule_engine
-from tocsin.evidence import write_json
+from tocsin.atomic import write_json
 from tocsin.model import Model
 from tocsin.report.console import run_console
 from tocsin.report.proofs.text import print_report, summary

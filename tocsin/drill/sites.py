@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tocsin.atomic import write_json
 from tocsin.drill.admission import admit
 from tocsin.drill.discovery import DISCOVERY, discover
 from tocsin.drill.monitoring import setup_of
@@ -17,7 +18,7 @@ from tocsin.drill.running import RunningSystem
 from tocsin.drill.schedule import ACTIVE, WARMING
 from tocsin.drill.site import Site
 from tocsin.drill.stack import FreshStack
-from tocsin.evidence import Recording, write_json
+from tocsin.evidence import Recording
 from tocsin.system import System
 
 

@@ -29,6 +29,7 @@ from tocsin.model.metrics import Metrics
 from tocsin.model.network import Network
 from tocsin.model.notifications import Notifications
 from tocsin.model.numbers import Numbers
+from tocsin.model.operated import operated_stacks
 from tocsin.model.patches import is_patch, patch_files
 from tocsin.model.processes import Process, processes
 from tocsin.model.provisioning import provisioning_files, read_data_sources, read_providers
@@ -302,7 +303,7 @@ class Model:
     @cached_property
     def stacks(self) -> tuple[Stack, ...]:
         """Each Prometheus with the rules that it loads and the Alertmanager that it tells, as far as files say so."""
-        return stacks(self)
+        return (*stacks(self), *operated_stacks(self))
 
     @cached_property
     def processes(self) -> tuple[Process, ...]:

@@ -30,6 +30,10 @@ class Built:
     text: str
 
 
+_WHOLE = Built("", "", "COPY . .")
+"""All sources of the folder, taken for one application."""
+
+
 class Applications:
     """The applications of a system that its folder holds the sources of."""
 
@@ -47,11 +51,15 @@ class Applications:
 
         It has no Dockerfile then: how it comes into the container is not said.
         """
-        built = Built("", "", "COPY . .")
+        built = _WHOLE
         routes = self.routes(built)
         answered = [path for path in paths if routes is not None and not routes.open and routes.serves(path)]
         plain = any(plainly_served(self.sources(built), path) for path in answered)
         return built if plain else None
+
+    def serve(self, path: str) -> bool:
+        """Whether a source of the folder plainly serves a path."""
+        return bool(path) and plainly_served(self.sources(_WHOLE), path)
 
     def of_service(self, service: ComposeService, compose: ComposeFile) -> Built | None:
         """Return how a compose service's image is built; None if it is not built here."""

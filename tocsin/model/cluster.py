@@ -30,6 +30,12 @@ UNNAMESPACED = frozenset(
     }
 )  # fmt: skip
 """Kinds that stand in no namespace."""
+_PORTS_OF_OPERATED: Mapping[str, Mapping[str, int]] = {
+    "Prometheus": {"web": 9090, "reloader-web": 8080},
+    "PrometheusAgent": {"web": 9090, "reloader-web": 8080},
+    "Alertmanager": {"web": 9093, "reloader-web": 8080},
+}
+"""The ports of the pods that the Prometheus operator makes (pkg/prometheus, pkg/alertmanager: makeStatefulSetSpec)."""
 _OF_CONTROLLERS = (
     "pod-template-hash", "controller-revision-hash", "pod-template-generation", "statefulset.kubernetes.io/pod-name",
     "apps.kubernetes.io/pod-index", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name", "job-name",
@@ -87,6 +93,8 @@ class Pod:
         """Return the number of a port that is written as a number or as a name; None if no such name is declared."""
         if wanted.isdigit():
             return port_number(wanted)
+        if self.workload is None and wanted in _PORTS_OF_OPERATED.get(self.object.kind, {}):
+            return _PORTS_OF_OPERATED[self.object.kind][wanted]
         return next((p.number for p in self.ports if p.name == wanted and p.protocol == protocol), None)
 
     def selected_by(self, selector: Part) -> bool | None:

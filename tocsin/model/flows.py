@@ -143,7 +143,6 @@ class Flows:
             return ()
         found = (
             *self._scrapes(),
-            *self._monitored(),
             *self._alerts(),
             *self._gossip(),
             *self._receivers(),
@@ -191,6 +190,8 @@ class Flows:
 
     def _pods_of(self, stack: Stack) -> tuple[Pod, ...]:
         """Return the pods that run a Prometheus."""
+        if stack.object is not None:
+            return tuple(pod for pod in self._model.cluster.pods if pod.object is stack.object)
         objects = [process.workload for process in stack.processes if process.workload is not None]
         return tuple(p for p in self.of_role("prometheus") if any(p.object.part == one.part for one in objects))
 
@@ -207,13 +208,14 @@ class Flows:
             host, port = host_and_port(target.address, 443 if target.scheme == "https" else 80)
             if port is None:
                 continue
-            said = f"job {target.job.name}"
+            said = target.job.said
             for source in self._running(target):
                 ends: list[_End] = list(self._ends(host, port, source)) if target.pod is None else []
-                if target.pod is not None and declares(target.pod, port):
+                if target.pod is not None and (target.job.origin or declares(target.pod, port)):
                     ends = [(target.pod, port)]
                 for end, number in ends:
-                    yield Flow("scrape", source, end, number, target.part, said, named=target.pod is None)
+                    origin = target.job.origin.part if target.job.origin else target.part
+                    yield Flow("scrape", source, end, number, origin, said, named=target.pod is None)
                     yield from self._probed(target, end, said)
 
     def _probed(self, target: Target, exporter: Pod | Outside, said: str) -> Iterator[Flow]:
@@ -228,7 +230,7 @@ class Flows:
     def _running(self, target: Target) -> tuple[Pod, ...]:
         """Return the pods that run the Prometheus of a target."""
         found = self._pods_of(target.stack)
-        if found or target.stack.processes:
+        if found or target.stack.processes or target.stack.object:
             return found
         return self.of_role("prometheus") if len(self._model.stacks) == 1 else ()
 
@@ -247,40 +249,6 @@ class Flows:
                     for source in sources if declared else ():
                         origin = manager.get("kubernetes_sd_configs")
                         yield Flow("notification", source, end, declared or 0, origin, "alerts")
-
-    def _monitored(self) -> Iterator[Flow]:
-        """Yield what the operator's Prometheus scrapes, where there is only one that could be meant."""
-        cluster = self._model.cluster
-        servers = cluster.of("Prometheus", "PrometheusAgent")
-        sources = [pod for pod in cluster.pods if pod.object in servers] if len(servers) == 1 else []
-        for source in sources:
-            for monitor in cluster.of("ServiceMonitor", "PodMonitor"):
-                for pod, number, part in self._endpoints(monitor):
-                    yield Flow("scrape", source, pod, number, part, f"{monitor.kind} {monitor.name}")
-
-    def _endpoints(self, monitor: KubernetesObject) -> Iterator[tuple[Pod, int, Part]]:
-        spec = monitor.part.get("spec")
-        chosen = spec.get("namespaceSelector")
-        own = self._model.cluster.namespaces(monitor)
-        names = frozenset(part.text for part in chosen.list("matchNames")) or own
-        names = frozenset() if chosen.get("any").value is True else names
-        found = self._of_pods(spec, names) if monitor.kind == "PodMonitor" else self._of_services(spec, names)
-        yield from ((pod, number, part) for pod, number, part in found if number is not None)
-
-    def _of_pods(self, spec: Part, names: frozenset[str]) -> Iterator[tuple[Pod, int | None, Part]]:
-        for part in spec.list("podMetricsEndpoints"):
-            for pod in self._model.cluster.pods:
-                if together(pod.namespaces, names) and pod.selected_by(spec.get("selector")):
-                    yield pod, pod.port(part.string("port")), part
-
-    def _of_services(self, spec: Part, names: frozenset[str]) -> Iterator[tuple[Pod, int | None, Part]]:
-        for service in self._model.services.all:
-            labels = service.object.part.strings("metadata", "labels")
-            if not (together(service.namespaces, names) and selects(spec.get("selector"), labels)):
-                continue
-            for part in spec.list("endpoints"):
-                for port in (one for one in service.ports if one.name == part.string("port") != ""):
-                    yield from ((pod, pod.port(port.target, port.protocol), part) for pod in service.pods)
 
     # Alertmanager
 

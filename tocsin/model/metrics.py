@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from prometheus_client.utils import floatToGoString
 
 from tocsin.artefacts.application import Application, Instrument
 from tocsin.artefacts.exposition import Exposition, Series, is_exposition, read_exposition
@@ -131,6 +130,7 @@ class Metrics:
                 origin="application",
                 place=one.place,
                 buckets=one.buckets,
+                values=one.values,
                 lazy=True,
             )
 
@@ -189,6 +189,8 @@ def _saved_metric(series: Series, body: SavedBody) -> Metric:
 
 def client_bound(bound: float) -> str:
     """Return a bucket's bound as prometheus_client writes it."""
+    from prometheus_client.utils import floatToGoString  # noqa: PLC0415 its package brings a web server
+
     return str(floatToGoString(bound))  # type: ignore[no-untyped-call]
 
 

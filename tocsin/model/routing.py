@@ -331,7 +331,8 @@ class AlertRouting:
             ]
             whole = all(stack.rules_known for stack in telling) and len(self._model.alertmanager_configs) == 1
             return RoutedAlerts(config, tuple(sent), whole=whole)
-        if self._model.stacks or not self._model.alerts or not self._is_meant(config):
+        others = [s for s in self._model.stacks if s.object is None or s.alertmanager is not None]
+        if others or not self._model.alerts or not self._is_meant(config):
             return None
         alone = [Sent(rule, labels.of_alert(rule), None) for rule in self._model.alerts]
         return RoutedAlerts(config, tuple(alone), whole=False)

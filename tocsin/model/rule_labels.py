@@ -228,6 +228,7 @@ class RuleLabels:
 def _told(facts: LabelFacts, stack: Stack) -> LabelFacts:
     """Return the facts after a Prometheus added its external labels and relabelled the alert."""
     config = stack.prometheus.part
+    facts = opened(facts) if stack.open else facts
     facts = _with_external(facts, config.get("global").strings("external_labels"))
     for relabelling in config.get("alerting").list("alert_relabel_configs"):
         facts = _relabelled(

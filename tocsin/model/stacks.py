@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tocsin.artefacts.alertmanager import AlertmanagerConfig
 from tocsin.artefacts.files import kind_of
+from tocsin.artefacts.kubernetes import KubernetesObject
 from tocsin.artefacts.prometheus import PrometheusConfig, ScrapeJob, discoveries
 from tocsin.artefacts.rules import Group, Rule
 from tocsin.model.processes import Content, Process, content_of, glob
@@ -33,6 +34,12 @@ class Stack:
     """The files of scrape_config_files."""
     rules_known: bool = False
     """Whether every rule file that it names was found."""
+    object: KubernetesObject | None = field(default=None, repr=False)
+    """The object of which the Prometheus operator makes it; None if it has a configuration of its own."""
+    jobs_known: bool = True
+    """Whether it surely has no scrape jobs beyond those that are told here."""
+    open: bool = False
+    """Whether something that the folder does not hold may change the labels of its alerts."""
 
     @property
     def subject(self) -> str:
@@ -52,7 +59,7 @@ class Stack:
     @cached_property
     def fragments_known(self) -> bool:
         """Whether every file of scrape_config_files was found."""
-        return not self.prometheus.scrape_config_files or bool(self.fragments)
+        return self.jobs_known and (not self.prometheus.scrape_config_files or bool(self.fragments))
 
     @property
     def composed(self) -> bool:
@@ -62,7 +69,7 @@ class Stack:
     @property
     def orchestrated(self) -> bool:
         """Whether it runs in Kubernetes."""
-        return any(process.workload is not None for process in self.processes)
+        return self.object is not None or any(process.workload is not None for process in self.processes)
 
     def loads(self, rule: Rule) -> bool:
         """Whether it evaluates a rule."""

@@ -106,7 +106,9 @@ class Timing:
         if recorders:
             return self._recorded_pace(name or "", recorders)
         paces: list[Pace] = []
-        if not self._model.prometheus_configs:
+        stacks = list(stacks)
+        asks = any(matcher.name == "job" for matcher in selector.matchers)
+        if not asks and (any(stack.object for stack in stacks) or not self._model.prometheus_configs):
             return self._monitored_pace(name or "")
         for stack in stacks:
             jobs = list(self.candidates(selector, stack))
@@ -114,7 +116,7 @@ class Timing:
                 return None
             fastest = min(jobs, key=lambda job: job.interval_seconds)
             place = fastest.part.get("scrape_interval") or fastest.config.part.get("global", "scrape_interval")
-            paces.append(Pace(fastest.interval_seconds, f"job {fastest.name}", place.place))
+            paces.append(Pace(fastest.interval_seconds, fastest.said, place.place))
         return min(paces, key=lambda pace: pace.seconds, default=None)
 
     def _monitored_pace(self, name: str) -> Pace | None:
@@ -142,6 +144,12 @@ class Timing:
     def candidates(self, selector: VectorSelector, stack: Stack) -> Iterator[ScrapeJob]:
         """Yield the jobs whose targets' series a selector may find, by what it asks of the label `job`."""
         for job in stack.jobs:
+            if job.origin is not None:
+                asked = [m for m in selector.matchers if m.name == "job"]
+                names = job.origin.jobs
+                if names is None or any(all(_may_be(name, m.op, m.value) for m in asked) for name in names):
+                    yield job
+                continue
             renamed = job.honor_labels or any(
                 step.string("target_label") == "job" or step.string("action") == "labelmap"
                 for step in (*job.relabelling, *job.metric_relabelling)

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tocsin import __version__
+from tocsin.atomic import write_json
 from tocsin.case import CaseResult
 from tocsin.drill.judge import DrillResult, ExpectedResult, Undeclared
-from tocsin.evidence import LeftOut, Manifest, write_json
+from tocsin.evidence import LeftOut, Manifest
 from tocsin.verdict import Outcome
 
 FILE = "results.json"

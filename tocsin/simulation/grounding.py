@@ -19,14 +19,28 @@ from tocsin.model import Model
 from tocsin.model.lineage import SYNTHETIC
 from tocsin.model.metrics import Metric
 from tocsin.model.stacks import Stack
-from tocsin.promql import Expr, Matcher, VectorSelector, selectors
+from tocsin.promql import (
+    Expr,
+    Matcher,
+    MatrixSelector,
+    Subquery,
+    VectorSelector,
+    longest_window,
+    selectors,
+    walk,
+)
 from tocsin.promql.dead import Proof
+from tocsin.promql.intervals import LOOKBACK
 from tocsin.promql.regex import matches
 from tocsin.promql.regex_examples import examples
 from tocsin.relabelling import relabel, steps
 from tocsin.synthesis import FREE, Grounding, Recorded
 
 MOST_TARGETS = 4
+MOST_SAMPLES = 600
+"""Of one series in a test, where sparser ones would do."""
+WINDOW_SAMPLES = 2.5
+"""What is left of the shortest window, in samples."""
 MOST_SETS = 24
 """Label sets of one metric that are offered."""
 
@@ -64,6 +78,12 @@ def ground_of(model: Model, rule: Rule, tree: Expr, recorded: Sequence[Recorded]
     evaluation = model.timing.evaluation(rule)
     if evaluation:
         said.append(f"evaluated every {evaluation:g}s")
+    if scrape and evaluation:
+        trees = [tree, *(each.tree for each in recorded)]
+        coarser = _coarser(trees, rule.hold_seconds, max(scrape, evaluation))
+        if coarser > 1:
+            said.append(f"of samples and evaluations the tests have every {coarser}th: the windows are long")
+        scrape, evaluation = scrape * coarser, evaluation * coarser
     external = stacks[0].prometheus.external_labels if len(stacks) == 1 else {}
     grounding = Grounding(
         scrape_seconds=scrape,
@@ -91,6 +111,24 @@ def _scrape(
     fastest = min(known, key=lambda pace: pace.seconds)
     said.append(f"samples every {fastest.seconds:g}s ({fastest.source})")
     return fastest.seconds
+
+
+def _coarser(trees: Sequence[Expr], hold: float, pace: float) -> int:
+    """Return how many times sparser samples may be given so that a test of long windows stays short.
+
+    An alert that fires on a series of fewer samples fires on one with more of them between. The shortest window keeps
+    several samples, and none of the series is ever taken for gone.
+    """
+    horizon = hold + sum(longest_window(tree) for tree in trees)
+    windows = [
+        node.range.seconds
+        for tree in trees
+        for node in walk(tree)
+        if isinstance(node, (MatrixSelector, Subquery)) and node.range.seconds > 0
+    ]
+    most = min([LOOKBACK / 2, *(window / WINDOW_SAMPLES for window in windows)])
+    wanted = horizon / MOST_SAMPLES
+    return max(1, math.floor(min(wanted, most) / pace))
 
 
 def _bounds(model: Model, name: str) -> tuple[float, ...]:

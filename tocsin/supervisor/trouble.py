@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from tocsin.explained import Explained
+
 
 class Kind(StrEnum):
     """What sort of trouble it is; a hang and a refusal are told apart."""
@@ -22,7 +24,7 @@ class Kind(StrEnum):
     """It could not be started, read or understood."""
 
 
-class Trouble(Exception):
+class Trouble(Explained):
     """Something that we run, or ask, did not do its part: what, where, and the detail."""
 
     def __init__(self, what: str, where: str, detail: str, kind: Kind = Kind.FAILED) -> None:

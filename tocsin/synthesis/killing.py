@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from tocsin.promql import Aggregation, Expr, VectorSelector, walk
+from tocsin.promql import Aggregation, VectorSelector, walk
 from tocsin.promql.equivalence import difference
 from tocsin.promql.evaluation import EvaluationError, Store
 from tocsin.promql.mutants import Mutant, Operator

@@ -113,6 +113,8 @@ class Wish:
     arms: dict[Place, int] = field(default_factory=dict)
     """By `or`, which side is to yield something."""
     variation: int = 0
+    quickening: float = 1.0
+    """By how much the growth of counters is to be multiplied while the shortest window passes."""
     few: bool = False
     """Whether a condition need hold of the last copy only."""
     negative: bool = False
@@ -175,7 +177,15 @@ class Proposal:
         self.defaults()
         present = [self.shapes.get(i, self.past.get(i, Shape(level=1.0))) for i in range(count)]
         past = [self.past.get(i, present[i]) for i in range(count)]
+        if self.wish.quickening != 1:
+            present = [self._quicker(shape) for shape in present]
         return present, past
+
+    def _quicker(self, shape: Shape) -> Shape:
+        if shape.growth is None or shape.level is not None:
+            return shape
+        samples = max(1.0, shortest_range(self.setting) * 1000 / self.setting.grid.interval)
+        return replace(shape, growth=abs(shape.growth) or 1.0, quickening=self.wish.quickening ** (1 / samples))
 
     def defaults(self) -> None:
         """Give every series that nothing asked anything of a usual shape."""
@@ -499,15 +509,7 @@ class Proposal:
             case Call():
                 return self._value_of_call(node, path)
             case Aggregation(op=op, expr=inner):
-                found = self.value(inner, path)
-                if found is None:
-                    return None
-                count = self._spread(inner, path)
-                if op == "sum":
-                    return Line(found.value * count, found.slope * count)
-                if op == "count":
-                    return Line(float(count))
-                return Line(1.0) if op == "group" else Line(0.0) if op in ("stddev", "stdvar") else found
+                return self._value_of_aggregation(op, inner, path)
             case Binary(op="and" | "unless" | "or", left=left):
                 return self.value(left, path)
             case Binary(op=op, left=left, right=right):
@@ -521,6 +523,34 @@ class Proposal:
                 if op in COMPARISONS:
                     return Line(float(COMPARISON[op](one.value, other.value)))
                 return _calculated(op, one, other)
+            case _:
+                return None
+
+    def _value_of_aggregation(self, op: str, node: Expr, path: Path) -> Line | None:
+        if self._spread(node, path) == 1:
+            found = self.value(node, path)
+            alone = {"count": Line(1.0), "group": Line(1.0), "stddev": Line(0.0), "stdvar": Line(0.0)}
+            return found if found is None else alone.get(op, found)
+        lines: list[Line] = []
+        for copy in self._copies:
+            with self.subset([copy]):
+                found = self.value(node, path)
+            if found is None:
+                return None
+            lines.append(found)
+        count, slope = len(lines), sum(line.slope for line in lines)
+        values = [line.value for line in lines]
+        match op:
+            case "sum":
+                return Line(sum(values), slope)
+            case "avg" | "quantile":
+                return Line(sum(values) / count, slope / count)
+            case "min" | "max" | "topk" | "bottomk":
+                return Line(min(values) if op in ("min", "bottomk") else max(values), lines[0].slope)
+            case "count":
+                return Line(float(count))
+            case "group":
+                return Line(1.0)
             case _:
                 return None
 
@@ -739,6 +769,10 @@ class Proposal:
                 raise ImpossibleError("a quotient that is nothing")
             self.number(node.right, path, Line(one.value / target.value))
             return
+        if one is None and other is None and target.value and self._shared(node, path):
+            whole = self.pick((100.0, 1.0, 1000.0))
+            if self._attempt(lambda: self._both(node, path, target, whole)):
+                return
         if other is None and target.value and self.pick((_filters(node.left), not _filters(node.left))):
             begun = self._natural(node.left, path)
             if begun is not None and begun.value:
@@ -759,6 +793,15 @@ class Proposal:
         if other.slope:
             raise ImpossibleError("a quotient with the clock")
         self.number(node.left, path, Line(target.value * other.value, target.slope * other.value))
+
+    def _shared(self, node: Binary, path: Path) -> bool:
+        """Tell whether both sides read the same series."""
+        under = self.setting.unified.under
+        return bool(set(under.get((path, id(node.left)), ())) & set(under.get((path, id(node.right)), ())))
+
+    def _both(self, node: Binary, path: Path, target: Line, whole: float) -> None:
+        self.number(node.left, path, Line(target.value * whole))
+        self.number(node.right, path, Line(whole))
 
     def _natural(self, node: Expr, path: Path) -> Line | None:
         """Let an expression yield something, and return the value that it has then; None if that is not known."""

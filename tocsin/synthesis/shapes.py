@@ -16,12 +16,16 @@ class Shape:
     """What one series, or one family of buckets, does while a phase lasts. What is None is not asked for."""
 
     gone: bool = False
+    missing: bool = False
+    """Whether scrapes find nothing for a while, without saying that the series has ended."""
     level: float | None = None
     """The value; of one that grows, the value at the beginning."""
     slope: float = 0.0
     """By how much the level changes in a second of the clock, counted from the reference time."""
     growth: float | None = None
     """By how much the value grows in a second: of a counter, or of a gauge that has a trend."""
+    quickening: float = 1.0
+    """By how much the growth is multiplied from one sample to the next."""
     wobble: float = 0.0
     """How far the value swings to both sides, from sample to sample."""
     hop: int = 0
@@ -36,6 +40,7 @@ class Shape:
 
 
 GONE = Shape(gone=True)
+MISSING = Shape(missing=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,8 @@ class Tape:
         self.series = [Series(labels_of(track.labels), [], []) for track in tracks]
         self.store = Store(self.series)
         self.pieces: list[list[Piece]] = [[] for _ in tracks]
+        self.steps: dict[int, float] = {}
+        """By the number of a track whose growth changes, its last step."""
         self.last: list[float | None] = [None for _ in tracks]
         """The last value; None where the series has not begun, or is gone."""
         if self.end:
@@ -105,6 +112,7 @@ class Tape:
     def copy(self) -> Tape:
         """Return a tape that can be written on without changing this one."""
         made = Tape(self.tracks, self.interval, self.reference, settle=self.settle)
+        made.steps = dict(self.steps)
         made.end, made.start, made.last = self.end, self.start, [*self.last]
         made.series = [Series(each.labels, [*each.times], [*each.values]) for each in self.series]
         made.store = Store(made.series)
@@ -126,8 +134,14 @@ class Tape:
         if shape.gone:
             self._gone(number, times)
             return
+        if shape.missing:
+            _append(self.pieces[number], Piece(None, 0.0, len(times)))
+            return
         if shape.every > 1:
             self._sparse(number, shape, times)
+            return
+        if shape.quickening != 1 and shape.growth:
+            self._quickening(number, shape, times, fresh)
             return
         if shape.hop or shape.drop:
             self._stepping(number, shape, times)
@@ -152,6 +166,16 @@ class Tape:
         if shape.slope:
             return level + shape.slope * (time - self.reference) / 1000, shape.slope * seconds
         return level, 0.0
+
+    def _quickening(self, number: int, shape: Shape, times: range, fresh: bool) -> None:  # noqa: FBT001
+        step = (shape.growth or 0.0) * self.interval / 1000
+        if not fresh and number in self.steps:
+            step = self.steps[number] * shape.quickening
+        for i in range(len(times)):
+            last = self.last[number]
+            self._put(number, Piece(step if last is None else last + step, 0.0, 1), times[i : i + 1])
+            self.steps[number] = step
+            step *= shape.quickening
 
     def _stepping(self, number: int, shape: Shape, times: range) -> None:
         for i in range(len(times)):

@@ -34,8 +34,12 @@ from tocsin.synthesis.world import Grid, World, grid_of
 _GAP = 1e-6
 """How near to an edge both sides of it are shown, as a part of the value there."""
 _MOST_COPIES = 400
-_MOST_TICKS = 4_000
-"""Evaluations that the clock may run for before a timeline begins."""
+_MOST_SERIES = 9_000
+"""promtool's tests load no more than 10,000 samples at once (cmd/promtool/unittest.go)."""
+
+
+_QUICKENINGS = (2.0, 0.5, 4.0, 0.25, 1.5, 10.0)
+"""By how much the growth of counters is multiplied while the shortest window passes."""
 
 
 class _GivenUpError(Exception):
@@ -53,6 +57,7 @@ class _Way:
     """Which of the classes that could be copied."""
     split: bool = False
     few: bool = False
+    quickening: bool = False
     negative: bool = False
     variations: int = 12
 
@@ -90,12 +95,12 @@ class _Search:
         """Search, first in the plain ways, then for a proof, then in all ways that there are."""
         try:
             plain = self._solve(_PLAIN)
-            if plain is not None:
+            if plain is not None and not {Property.INACTIVE, Property.RESOLVES} & set(plain.missing):
                 return plain
-            proof = dead(self.problem)
+            proof = dead(self.problem) if plain is None else None
             if proof is not None:
                 return proof
-            return self._solve(_OTHERS) or Open(reason=self._reason())
+            return self._solve(_OTHERS) or plain or Open(reason=self._reason())
         except _GivenUpError:
             return Open(reason=f"no input found in {self.problem.budget_seconds:g} s ({self._reason()})")
         except EvaluationError as error:
@@ -104,7 +109,7 @@ class _Search:
             return Open(reason="the expression is too deep")
 
     def _reason(self) -> str:
-        return "; ".join(islice(reversed(self.reasons), 3)) or "no input found"
+        return "; ".join(islice(self.reasons, 3)) or "no input found"
 
     def _spent(self) -> bool:
         return time.process_time() - self.begun > self.problem.budget_seconds
@@ -141,6 +146,8 @@ class _Search:
             if self._spent() or given >= 3:
                 return
             wish = Wish(variation=variation, negative=way.negative, few=way.few)
+            if way.quickening:
+                wish.quickening = _QUICKENINGS[variation % len(_QUICKENINGS)]
             found = self._settled(way, wish)
             if found is not None:
                 given += 1
@@ -245,6 +252,8 @@ class _Search:
             raise ImpossibleError("present and past are one")
         found = _Found(way, wish, setting, world, proposal, present, past, start)
         found.tracks = tracks_of(setting)
+        if len(found.tracks) > _MOST_SERIES:
+            raise ImpossibleError(f"{len(found.tracks)} series at once, and promtool loads at most 10,000 samples")
         if not holds(found, present, past):
             return None
         return found
@@ -269,6 +278,7 @@ _OTHERS = (
     _Way(Manner(share=False), variations=8),
     _Way(Manner(replicas=True), variations=6),
     _Way(split=True, variations=10),
+    _Way(quickening=True, variations=6),
     _Way(Manner(share=False), split=True, variations=8),
     _Way(Manner(share=False, replicas=True, apart=True), variations=6),
     _Way(Manner(share=False, replicas=True, apart=True), split=True, variations=6),
@@ -371,7 +381,9 @@ class _Staging:
 
     def turns(self) -> list[Turn]:
         """Return the edges of the condition, each with shapes on both of its sides."""
-        met = [each for each in self.found.proposal.met.values()]
+        if self.found.way.quickening:
+            return self._even()
+        met = [*self.found.proposal.met.values()]
         found: list[Turn] = []
         for each in met:
             if isinstance(each.node, Binary) and each.node.op in COMPARISONS and len(found) < 6:
@@ -395,6 +407,14 @@ class _Staging:
             turn = self._gone()
             return [turn] if turn is not None else []
         return found
+
+    def _even(self) -> list[Turn]:
+        """Return the edge between growth that changes and growth that does not."""
+        even = [replace(shape, quickening=1.0) for shape in self.found.present]
+        if holds(self.found, even, even) is not False:
+            return []
+        said = "counters that grow evenly"
+        return [Turn(Edge(name="1", span=self.problem.alert.tree.span, said=said, discrete=True), even)]
 
     def _operand(self, met: Met) -> bool:
         """Tell whether a node is an operand of `and`, `or` or `unless` in the alert's own expression."""
@@ -545,7 +565,8 @@ class _Staging:
         rest: list[Turn] = []
         if self.found.way.split:
             quiet = self.found.past
-            reel.play(quiet, lambda seen: seen[-1].active, self.director.ticks(self.found.world.reach()) + 2)
+            self.director.prelude(reel, quiet)
+            self.director.settle(reel, quiet)
         for turn in turns:
             played = self._inactive(reel, turn)
             if played is None:
@@ -565,11 +586,15 @@ class _Staging:
             return Solution(tests=(self.director.test("timeline", reel),), always=True)
         over = self.found.present
         if quiet is not None and self.problem.alert.hold_seconds:
+            if self.found.way.split:
+                self.director.settle(reel, quiet)
             reel = self._blip(reel, shown, quiet)
         elif self.problem.alert.hold_seconds:
             missing[Property.BLIP] = "nothing keeps it silent"
         else:
             self.director.missing.pop(Property.BLIP, None)
+        if self.found.way.split and quiet is not None:
+            self.director.settle(reel, quiet)
         self.director.fires(reel, over)
         if quiet is not None:
             try:
@@ -633,13 +658,12 @@ class _Staging:
             return self.director.blip(reel, overs, quiet, calmer)
         except WrongError:
             pass
-        gone = [Shape(gone=True) for _ in quiet]
         try:
-            made = self.director.blip(reel, overs, quiet, [gone])
+            made = self.director.gapped(reel, overs, quiet)
         except WrongError as wrong:
             self.director.missing[Property.BLIP] = str(wrong)
             return reel
-        self.notes.append("`for` filters nothing: one blip of the input fires it, as its window is longer")
+        self.notes.append("`for` filters nothing: one blip of the input fires it, as the window is longer than `for`")
         return made
 
 

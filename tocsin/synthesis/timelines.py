@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tocsin.promql.evaluation import EvaluationError
 from tocsin.synthesis.problem import Problem
-from tocsin.synthesis.shapes import GONE, Shape, Tape, Track, number_text
+from tocsin.synthesis.shapes import GONE, MISSING, Shape, Tape, Track, number_text
 from tocsin.synthesis.solution import Assertion, Edge, InputSeries, Property, State, Stretch, Test
 from tocsin.synthesis.unifying import NAME
 from tocsin.synthesis.world import Alarm, Grid, Run, World
@@ -221,15 +221,48 @@ class Director:
                 more = held.play(shapes, lambda seen: seen[-1].firing > 0, longer, fresh=False) if longer else []
                 if any(each.firing for each in more):
                     continue
-                for after in (quiet, *calmer):
+                for after in (quiet, *calmer, shapes):
                     tried = held.copy()
-                    fallen = tried.play(after, lambda seen: not seen[-1].active or seen[-1].firing > 0, self.long + 2)
+                    most = self.long + 2 if after is not shapes else self.ticks(self.hold)
+                    fallen = tried.play(
+                        after,
+                        lambda seen: not seen[-1].active or seen[-1].firing > 0,
+                        most,
+                        fresh=after is not shapes,
+                    )
                     if any(each.firing for each in fallen) or fallen[-1].active:
                         continue
                     rest = tried.play(after, lambda _: False, 1, fresh=False)
                     if rest[-1].active:
                         continue
                     self._blipped(tried, before, risen, more, [*fallen, *rest])
+                    return tried
+        raise WrongError("whatever makes it pending makes it fire")
+
+    def gapped(self, reel: Reel, over: Sequence[Shapes], quiet: Shapes) -> Reel:
+        """Play a condition that holds for less than `for` because scrapes failed before; raises WrongError.
+
+        After a gap that is a little shorter than the window, what came before it soon leaves the window.
+        """
+        missing = [MISSING for _ in quiet]
+        for wished in over:
+            shapes = [replace(shape, hop=1) if shape.hop else shape for shape in wished]
+            for left in range(1, max(2, self.ticks(self.hold))):
+                gap = self.ticks(self.reach) - left
+                if gap < 1:
+                    break
+                tried = reel.copy()
+                before = tried.next
+                lost = tried.play(missing, lambda _: False, gap)
+                risen = tried.play(shapes, lambda seen: seen[-1].active, 1, fresh=False)
+                if not risen[-1].pending or any(each.firing for each in (*lost, *risen)):
+                    continue
+                fallen = tried.play(quiet, lambda seen: not seen[-1].active or seen[-1].firing > 0, self.long + 2)
+                if fallen[-1].active or any(each.firing for each in fallen):
+                    continue
+                rest = tried.play(quiet, lambda _: False, 1, fresh=False)
+                if not rest[-1].active:
+                    self._blipped(tried, before, [*lost, *risen], [], [*fallen, *rest])
                     return tried
         raise WrongError("whatever makes it pending makes it fire")
 
@@ -280,6 +313,13 @@ class Director:
             raise WrongError("it comes back")
         reel.say(Property.RESOLVES, State.SILENT, more[-1].time, "it has ended for good", edge=edge)
         reel.stretch([*seen, *more], "resolved")
+
+    def settle(self, reel: Reel, shapes: Shapes) -> None:
+        """Play shapes until nothing of what was before is left in any window."""
+        seen = reel.play(shapes, lambda _: False, self.ticks(self.reach) + 1)
+        if seen[-1].active:
+            raise WrongError("it is not silent before it is to fire")
+        reel.stretch(seen, "quiet")
 
     def reset(self, reel: Reel, quiet: Shapes) -> None:
         """Play a reset of all counters, where there are any."""

@@ -257,9 +257,9 @@ class Unifier:
             own = Values(never=frozenset({self.problem.alert.name}))
             self._soft("alertname", environment.get("alertname"), own)
             self._soft("alertstate", environment.get("alertstate"), one_of(["firing", "pending"]))
-        number = len(self.result.leaves)
+        number, name = len(self.result.leaves), metric_of(node, facts)
         self.result.leaves.append(
-            Leaf(number, metric_of(node, facts), node.matchers, environment, bucket and "le" in self.result.universe)
+            Leaf(number, name, node.matchers, environment, bucket and "bucket" in name)
         )
         return number
 
@@ -329,12 +329,15 @@ class Unifier:
             }
         histogram = node.function == "histogram_quantile"
         environment: Environment = {}
+        first = len(self.result.leaves)
         for arg in node.args:
             if type_of(arg) == "string":
                 continue
             found = self.walk(arg, path, bucket=bucket or histogram)
             if type_of(arg) in ("vector", "matrix"):
                 environment = found
+        if histogram and not any(leaf.bucket for leaf in self.result.leaves[first:]):
+            self.result.leaves[first:] = [replace(leaf, bucket=True) for leaf in self.result.leaves[first:]]
         if type_of(node) == "scalar":
             return {}
         if node.function == "vector":

@@ -222,7 +222,7 @@ def grid_of(problem: Problem, finest: float | None = None) -> Grid:
     else:
         wanted = hold / 5 if hold else max(60.0, reach / 30)
         if hold and reach / wanted > 40:
-            wanted = min(hold / 2, reach / 40)
+            wanted = min(hold / 2, reach / 40) if ranges or reach / hold < 200 else hold
         evaluation = _divisor(hold, wanted) if hold else float(max(n for n in _NICE if n <= max(wanted, 1)))
     if ground.scrape_seconds is not None:
         interval = ground.scrape_seconds

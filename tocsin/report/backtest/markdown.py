@@ -35,7 +35,7 @@ def _table(outcomes: Sequence[Outcome]) -> Iterator[str]:
     yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
     for outcome in noisiest(outcomes):
         noise = outcome.noise
-        if outcome.not_evaluated or outcome.state == "no data":
+        if outcome.state in ("not evaluated", "failing", "no data"):
             yield f"| {_code(outcome.alert.rule.name)} | {outcome.state} | | | | | |"
         else:
             yield (

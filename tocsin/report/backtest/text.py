@@ -32,7 +32,7 @@ def render(done: Backtest) -> str:
         if outcome.firing or outcome.pending:
             lines += ["", *_told(outcome)]
     rest = [outcome for outcome in done.outcomes if not outcome.firing and not outcome.pending]
-    for state in ("not evaluated", "no data", "quiet"):
+    for state in ("not evaluated", "failing", "no data", "quiet"):
         lines += _in_brief(state, [outcome for outcome in rest if outcome.state == state])
     return "\n".join(lines)
 

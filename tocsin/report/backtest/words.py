@@ -117,7 +117,7 @@ def side(outcome: Outcome | None) -> str:
     """Return one side of a comparison in a few words."""
     if outcome is None:
         return "no such rule"
-    if outcome.not_evaluated or (outcome.missing and not outcome.firing):
+    if outcome.state in ("not evaluated", "failing", "no data"):
         return outcome.state
     noise = outcome.noise
     pending = f", pending {times(noise.pending)}" if noise.pending else ""

@@ -13,11 +13,12 @@ class Kind(StrEnum):
     """What became of an alert, from what a reader looks at first to what he may leave out."""
 
     NOISIER = "noisier"
-    """More episodes or longer ones, and nothing less."""
+    """More episodes or longer ones, and none of the old is gone."""
     NEW = "new"
     OTHER = "different"
     """More in one way and less in another, or as much at other times."""
     QUIETER = "quieter"
+    """Fewer episodes or shorter ones, and none is new."""
     GONE = "gone"
     UNKNOWN = "not comparable"
     """On one side it could not be evaluated."""
@@ -105,35 +106,32 @@ def _kind(before: Outcome | None, after: Outcome | None, pairs: Sequence[Pair]) 
         return Kind.UNKNOWN
     if all(pair.before == pair.after for pair in pairs):
         return Kind.SAME
-    counts = (before.noise.episodes, after.noise.episodes)
-    times = (sum(e.seconds for e in before.firing), sum(e.seconds for e in after.firing))
-    if counts[1] >= counts[0] and times[1] >= times[0] and (counts, times) != (counts[::-1], times[::-1]):
+    counts = after.noise.episodes - before.noise.episodes
+    lengths = sum(e.seconds for e in after.firing) - sum(e.seconds for e in before.firing)
+    lost = any(pair.after is None for pair in pairs)
+    gained = any(pair.before is None for pair in pairs)
+    if counts >= 0 and lengths >= 0 and (counts or lengths) and not lost:
         return Kind.NOISIER
-    if counts[1] <= counts[0] and times[1] <= times[0] and (counts, times) != (counts[::-1], times[::-1]):
+    if counts <= 0 and lengths <= 0 and (counts or lengths) and not gained:
         return Kind.QUIETER
     return Kind.OTHER
 
 
 def _pairs(before: Iterable[Episode], after: Iterable[Episode]) -> Iterator[Pair]:
-    """Yield the episodes of both sides in order of time, those together that overlap.
+    """Yield the episodes of both sides in order of time, those together that overlap; one may be in several pairs.
 
     Those of the same labels go together; where the two sides have no labels in common, any that overlap.
     """
     olds, news = list(before), list(after)
     by_labels = bool({each.labels for each in olds} & {each.labels for each in news})
-    found: list[Pair] = []
-    left = list(news)
-    for old in olds:
-        fits = [
-            new
-            for new in left
-            if (not by_labels or new.labels == old.labels) and new.begin < old.end and old.begin < new.end
-        ]
-        new = max(fits, key=lambda each: min(each.end, old.end) - max(each.begin, old.begin), default=None)
-        if new is not None:
-            left.remove(new)
-        found.append(Pair(old, new))
-    found.extend(Pair(None, new) for new in left)
+
+    def overlap(old: Episode, new: Episode) -> bool:
+        return (not by_labels or new.labels == old.labels) and new.begin < old.end and old.begin < new.end
+
+    found = [Pair(old, new) for old in olds for new in news if overlap(old, new)]
+    paired = {id(pair.before) for pair in found} | {id(pair.after) for pair in found}
+    found += [Pair(old, None) for old in olds if id(old) not in paired]
+    found += [Pair(None, new) for new in news if id(new) not in paired]
     yield from sorted(found, key=_begin)
 
 

@@ -87,6 +87,8 @@ class Outcome:
             return "fired"
         if self.pending:
             return "pending only"
+        if self.refused:
+            return "failing"
         return "no data" if self.missing else "quiet"
 
     @cached_property

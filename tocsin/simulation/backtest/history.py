@@ -20,11 +20,13 @@ Labels = tuple[tuple[str, str], ...]
 MOST_TICKS = 10_000
 """In one piece; Prometheus refuses more than 11,000 points (web/api/v1/api.go)."""
 MOST_POINTS = 200_000
-"""A piece whose answer has more is followed by smaller ones."""
+"""In an answer, as far as the last one of the same expression lets it be foreseen."""
 QUICK, SLOW = 0.5, 3.0
 """Seconds for an answer, below which the next piece is larger, and above which it is smaller."""
-MOST_FAILURES = 40
+MOST_FAILURES = 200
 """After so many failed evaluations of one expression the rest of it is not asked any more."""
+ALONE = 8
+"""After so many ticks in a row that fail each by itself, the end of the stretch that fails is looked for further on."""
 MOST_STRAINS = 3
 """After so many answers that tell of strain the server is not asked any more."""
 _OK, _BAD_DATA, _UNPROCESSABLE = 200, 400, 422
@@ -46,9 +48,9 @@ class Pace:
     """What a query may take; the server is told, and ends it."""
 
 
-LIVE = Pace(per_second=5, ticks=500, seconds=30)
+LIVE = Pace(per_second=5, ticks=50, seconds=30)
 """For a server that others need."""
-OURS = Pace(per_second=None, ticks=5000, seconds=120)
+OURS = Pace(per_second=None, ticks=500, seconds=120)
 """For a server that we started."""
 
 
@@ -58,6 +60,11 @@ class Refused(Exception):
 
 class _Narrower(Exception):
     """A piece that could not be evaluated as a whole."""
+
+    def __init__(self, said: str, *, too_much: bool) -> None:
+        super().__init__(said)
+        self.too_much = too_much
+        """Whether it was its size; else there is a tick in it at which the evaluation fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,7 @@ class _Asking:
     runs: dict[Labels, list[Run]] = field(default_factory=dict)
     refused: list[tuple[Run, str]] = field(default_factory=list)
     warnings: dict[str, None] = field(default_factory=dict)
+    failures: int = 0
 
     def take(self, result: Iterable[Mapping[str, Any]]) -> int:
         """Add a piece's result; return how many points it has."""
@@ -142,25 +150,54 @@ class History:
         EngineTrouble as soon as the server shows that it is in need itself.
         """
         asking = _Asking(expression, ticks, shift)
-        at, size, failures = 0, self._pace.ticks, 0
+        at, size, most, alone = 0, self._pace.ticks, MOST_TICKS, 0
         while at < ticks.count:
             last = min(at + size, ticks.count) - 1
             began = time.monotonic()
             try:
                 points = self._piece(asking, at, last)
             except _Narrower as error:
-                failures += 1
-                if failures > MOST_FAILURES:
+                asking.failures += 1
+                if asking.failures > MOST_FAILURES:
                     asking.refuse(at, ticks.count - 1, str(error))
                     break
                 if last > at:
                     size = (last - at + 1) // 2
+                    most = size if error.too_much else most
                     continue
-                asking.refuse(at, at, str(error))
+                alone += 1
+                last = at if alone < ALONE else self._end_of_failing(asking, at)
+                asking.refuse(at, last, str(error))
             else:
-                size = _next_size(size, time.monotonic() - began, points)
+                alone = 0
+                size = min(most, _next_size(last - at + 1, time.monotonic() - began, points))
             at = last + 1
         return asking.answer()
+
+    def _end_of_failing(self, asking: _Asking, at: int) -> int:
+        """Return the last tick of the stretch that fails from a tick on, as far as single ticks further on tell."""
+        fails, reach, end = at, ALONE, asking.ticks.count
+        while fails + 1 < end:
+            probe = min(fails + reach, end - 1)
+            if not self._fails(asking, probe):
+                end = probe
+                break
+            fails, reach = probe, reach * 2
+        while fails + 1 < end:
+            middle = (fails + end) // 2
+            if self._fails(asking, middle):
+                fails = middle
+            else:
+                end = middle
+        return fails
+
+    def _fails(self, asking: _Asking, number: int) -> bool:
+        try:
+            self._piece(_Asking(asking.expression, asking.ticks, asking.shift), number, number)
+        except _Narrower:
+            asking.failures += 1
+            return True
+        return False
 
     def _piece(self, asking: _Asking, first: int, last: int) -> int:
         ticks = asking.ticks
@@ -218,7 +255,8 @@ class History:
         if status in _STRAINED:
             raise self._strained(said(response))
         if status == _UNPROCESSABLE:
-            raise _Narrower(said(response))
+            refusal = said(response)
+            raise _Narrower(refusal, too_much="too many samples" in refusal or "limit" in refusal)
         if status == _BAD_DATA:
             raise Refused(said(response))
         if status != _OK:
@@ -236,7 +274,7 @@ class History:
         """Return what to raise when an answer tells of strain: a smaller piece first, soon nothing more."""
         self._strains += 1
         if self._strains < MOST_STRAINS:
-            return _Narrower(detail)
+            return _Narrower(detail, too_much=True)
         what = f"{MOST_STRAINS} queries were too much for Prometheus, so it was not asked any more"
         return EngineTrouble(what, self.where, detail, Kind.TIMED_OUT)
 
@@ -251,9 +289,10 @@ class History:
 
 
 def _next_size(size: int, took: float, points: int) -> int:
-    if took > SLOW or points > MOST_POINTS:
-        return max(1, size // 2)
-    return min(MOST_TICKS, size * 2) if took < QUICK and points * 2 < MOST_POINTS else size
+    """Return how many ticks to ask for after a piece of so many, that took so many seconds and had so many points."""
+    wanted = size // 2 if took > SLOW else size * 4 if took < QUICK else size
+    room = MOST_POINTS * size // points if points else MOST_TICKS
+    return max(1, min(wanted, room, MOST_TICKS))
 
 
 def _seconds(time: int) -> str:

@@ -141,7 +141,8 @@ def _recorded(selector: VectorSelector, rule: Definition, definitions: Definitio
         raise NotInlined(f"the rule that records {name} reads what it records")
     if selector.at is not None:
         raise NotInlined(f"{name} is read at a time of its own (@)")
-    written = f"({inlined(rule.expression, rule.step, definitions, passed | {name})})"
+    # the line break ends a comment in which the expression may end
+    written = f"({inlined(rule.expression, rule.step, definitions, passed | {name})}\n)"
     for label, value in rule.labels:
         written = _set(written, label, value)
     for matcher in selector.matchers:

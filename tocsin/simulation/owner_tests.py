@@ -1,0 +1,219 @@
+"""The owner's promtool tests, run by an engine on the owner's rules as they are, or with one of them changed.
+
+Only what a change can touch is run: of a test file, the items that ask for the alert; of its rules, the recording
+rules and the alerts of that name. The owner's files are never written to.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from tocsin.artefacts.rules import Rule
+from tocsin.durations import format_duration
+from tocsin.engines.rule_engines import RuleEngine, scratch
+from tocsin.engines.trouble import EngineTrouble
+from tocsin.model import Model
+from tocsin.model.rule_tests import TestFile, rule_tests
+from tocsin.promql.mutants import Mutant
+from tocsin.supervisor import Kind, Trouble, run_once
+
+BATCH = 25
+"""Test files for one process of the engine."""
+SECONDS = 60.0
+"""What one test file may take."""
+_RAW = re.compile(r'"\\u0000raw:([^"]*)"')
+_ALERTS = re.compile(r"\bALERTS(?:_FOR_STATE)?\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """A rule file, and the tests of it."""
+
+    rules: str
+    tests: str
+
+
+class Loaded(NamedTuple):
+    """A test file with the rules that it loads."""
+
+    suite: TestFile
+    rules: tuple[Rule, ...]
+
+
+def owner_tests(model: Model) -> tuple[OwnerTests, ...]:
+    """Return what the owner's test files ask of each alert of a system."""
+    loaded = [Loaded(suite, loaded_rules(suite, model)) for suite in rule_tests(model)]
+    return tuple(OwnerTests(model, rule, loaded) for rule in model.alerts)
+
+
+class OwnerTests:
+    """What the owner's test files ask of one alert."""
+
+    def __init__(self, model: Model, rule: Rule, loaded: Sequence[Loaded]) -> None:
+        self.rule = rule
+        self._model = model
+        self._loaded = [each for each in loaded if rule in each.rules and self._items(each.suite)]
+
+    @property
+    def suites(self) -> tuple[TestFile, ...]:
+        """The test files that ask for the alert, and load its rule."""
+        return tuple(each.suite for each in self._loaded)
+
+    def files(self, changed: Mutant | None = None) -> list[Files]:
+        """Return each suite with its rules, the alert's own replaced by a mutant of it."""
+        return [Files(self._rules(suite, rules, changed), self._tests(suite)) for suite, rules in self._loaded]
+
+    # Tests
+
+    def _items(self, suite: TestFile) -> list[dict[str, Any]]:
+        """Return the items of a suite that ask for the alert, without what they ask of others."""
+        found = []
+        for test in suite.tests:
+            item = dict(test.part.value)
+            asked = [each.part.value for each in test.alert_tests if each.name == self.rule.name]
+            expressions = [each.value for each in test.expression_tests if _ALERTS.search(each.string("expr"))]
+            if asked or expressions:
+                item["alert_rule_test"] = asked
+                item["promql_expr_test"] = [_with_plain_values(each) for each in expressions]
+                found.append(item)
+        return found
+
+    def _tests(self, suite: TestFile) -> str:
+        kept = {key: value for key, value in suite.part.value.items() if key in _KEPT}
+        return _text({**kept, "rule_files": ["rules.yml"], "tests": self._items(suite)})
+
+    # Rules
+
+    def _rules(self, suite: TestFile, rules: Sequence[Rule], changed: Mutant | None) -> str:
+        # A rule or a test that reads ALERTS may depend on any alert.
+        everything = any(_ALERTS.search(rule.expression) for rule in rules) or any(
+            item["promql_expr_test"] for item in self._items(suite)
+        )
+        kept = [each for each in rules if everything or not each.alerting or each.name == self.rule.name]
+        return _text({"groups": [self._group(name, own, changed) for name, own in _grouped(kept)]})
+
+    def _group(self, name: str, rules: Sequence[Rule], changed: Mutant | None) -> dict[str, Any]:
+        group: dict[str, Any] = {"name": name}
+        around = self._model.timing.group_of(rules[0])
+        labels = around.part.strings("labels") if around is not None else {}
+        if labels:
+            group["labels"] = dict(labels)
+        return {**group, "rules": [_rule(each, changed if each is self.rule else None) for each in rules]}
+
+
+def loaded_rules(suite: TestFile, model: Model) -> tuple[Rule, ...]:
+    """Return the rules that a test file loads.
+
+    Where it names a file that is made of others before the tests run (of Kubernetes objects, say), they are those of
+    the file that has its name; whether that is so shows when the tests pass on them.
+    """
+    if suite.complete:
+        return suite.rules
+    found: dict[str, None] = {}
+    for part, names in suite.rule_files:
+        stem = _stem(part.text)
+        found.update(dict.fromkeys(names or [r.file for r in model.rules if _stem(r.file) == stem]))
+    return tuple(rule for rule in model.rules if rule.file in found)
+
+
+def _stem(file: str) -> str:
+    return posixpath.basename(file).partition(".")[0]
+
+
+_KEPT = frozenset({"evaluation_interval", "group_eval_order", "fuzzy_compare"})
+
+
+def _grouped(rules: Iterable[Rule]) -> Iterator[tuple[str, list[Rule]]]:
+    """Yield groups with a name that no other file's group has; promtool takes those of several files together."""
+    found: dict[tuple[str, str], list[Rule]] = {}
+    for rule in rules:
+        found.setdefault((rule.file, rule.group), []).append(rule)
+    names = [group for _, group in found]
+    for (file, group), own in found.items():
+        yield group if names.count(group) == 1 else f"{file};{group}", own
+
+
+def _rule(rule: Rule, changed: Mutant | None) -> dict[str, Any]:
+    hold = rule.hold_seconds if changed is None else changed.hold_seconds
+    keep = rule.keep_firing_seconds if changed is None else changed.keep_firing_seconds
+    found: dict[str, Any] = {
+        "alert" if rule.alerting else "record": rule.name,
+        "expr": rule.expression if changed is None else changed.expression,
+    }
+    if hold:
+        found["for"] = format_duration(hold)
+    if keep:
+        found["keep_firing_for"] = format_duration(keep)
+    if rule.labels:
+        found["labels"] = dict(rule.labels)
+    return {**found, "annotations": dict(rule.annotations)} if rule.annotations else found
+
+
+def _with_plain_values(test: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a question for an expression whose numbers are written as numbers."""
+    samples = test.get("exp_samples")
+    if not isinstance(samples, list):
+        return test
+    return {**test, "exp_samples": [
+        {**each, "value": f"\0raw:{each['value']}"} if isinstance(each, dict) and "value" in each else each
+        for each in samples]}  # fmt: skip
+
+
+def _text(value: object) -> str:
+    return _RAW.sub(r"\1", json.dumps(value, ensure_ascii=True, default=str))
+
+
+def run(engine: RuleEngine, files: Sequence[Files]) -> list[bool | None]:
+    """Return for each whether its tests pass; None where the engine does not come to an end.
+
+    Raises EngineTrouble if the engine cannot be run at all.
+    """
+    found: list[bool | None] = []
+    for start in range(0, len(files), BATCH):
+        found += _run(engine, files[start : start + BATCH])
+    return found
+
+
+def _run(engine: RuleEngine, files: Sequence[Files]) -> list[bool | None]:
+    with scratch() as folder:
+        names = []
+        for number, each in enumerate(files):
+            own = folder / f"{number:03}"
+            own.mkdir()
+            (own / "rules.yml").write_text(each.rules, encoding="utf-8")
+            (own / "tests.yml").write_text(each.tests, encoding="utf-8")
+            names.append(f"{number:03}/tests.yml")
+        try:
+            done = run_once(
+                [engine.path, "test", "rules", *names],
+                cwd=folder,
+                env={**os.environ, "TMPDIR": str(folder)},
+                seconds=SECONDS * len(names),
+            )
+        except Trouble as trouble:
+            if trouble.kind is not Kind.TIMED_OUT:
+                raise EngineTrouble(trouble.what, trouble.where, trouble.detail, trouble.kind) from trouble
+            if len(files) == 1:
+                return [None]
+            half = len(files) // 2
+            return [*_run(engine, files[:half]), *_run(engine, files[half:])]
+    passed = passed_files(done.stdout)
+    return [name in passed for name in names]
+
+
+def passed_files(output: str) -> set[str]:
+    """Return the files of which promtool says that they passed: what fails is told on another channel."""
+    found: set[str] = set()
+    current = ""
+    for line in output.splitlines():
+        if line.startswith("Unit Testing:"):
+            current = line.partition(":")[2].strip()
+        elif line.strip() == "SUCCESS":
+            found.add(current)
+    return found
