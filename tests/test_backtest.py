@@ -354,7 +354,7 @@ def random_world(dice: random.Random) -> tuple[dict[str, list[float | None]], li
         'inst:m{team!="u",instance=~"x|y"} > 1', 'inst:m{team!~"t.*"} == 0', "avg_over_time(inst:m[2m]) > 1",
         "job:both offset 1m > 1", 'absent(job:both{job="a"} > 0)', 'absent(inst:m{team="v",instance="q"})',
         "sum_over_time(job:both[2m] offset 30s) > 5", "max_over_time((job:m:max > 0)[2m:30s]) == 1",
-        "topk(1, sum by (job) (n)) > 0", "m != 0 unless on (instance) n", "job:m:max == on (job) group_right () n",
+        "topk(2, sum by (job) (n)) > 0", "m != 0 unless on (instance) n", "job:m:max == on (job) group_right () n",
     )  # fmt: skip
     rules += [
         {

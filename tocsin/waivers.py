@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import date
 
 from tocsin.artefacts.files import Artefacts
-from tocsin.plan import DRILL, READABLE, artefact_findings
+from tocsin.plan import DRILL, READABLE, alerts, artefact_findings
+from tocsin.simulation import SIMULATION
 from tocsin.source import nearest, offered
 from tocsin.system import Kind, System, Waiver
 from tocsin.verdict import PASSED, Outcome, Verdict, failed, inconclusive
@@ -31,6 +32,14 @@ def waived(verdict: Verdict, keys: Iterable[str], waivers: Iterable[Waiver], tod
         dict.fromkeys(f"waived by {w.owner} until {w.until.isoformat()}: {w.reason}" for w in used if w is not None)
     )
     return Verdict(Outcome.WAIVED, f"{said}\n{verdict.reason}")
+
+
+def needed(verdict: Verdict, key: str, waivers: Iterable[Waiver]) -> Verdict:
+    """Return Failed in place of Passed if there is a waiver of a finding that is not there."""
+    named = next((waiver for waiver in waivers if waiver.finding == key), None)
+    if named is None or verdict.outcome is not Outcome.PASSED:
+        return verdict
+    return failed(waiver_message(named, "nothing of the kind was found, so it covers nothing: remove the waiver"))
 
 
 def drill_waiver_verdict(waiver: Waiver, drill: Verdict, today: date) -> Verdict:
@@ -81,9 +90,12 @@ def waiver_problem(
             return ""  # whether it fails is seen when it is performed: `drill_waiver_verdict`
         meant = nearest(subject, drills)
         return f"there is no drill {subject!r}" + (f"; did you mean {meant[0]}?" if meant else "")
+    if check == SIMULATION:
+        named = {f"{SIMULATION}@{file}#{group}/{name}" for _, name, group, file, _ in alerts(artefacts)}
+        return "" if waiver.finding in named else "there is no such alert: remove it, or correct its key"
     if check in checks or "/" in check:  # a slash: of another linter, whose checks only its report knows
         return "" if waiver.finding in found() else "it covers no finding: remove it, or correct its key"
     if check != READABLE:
-        return f"there is no check {check!r}; {offered(check, [DRILL, READABLE, *checks])}"
+        return f"there is no check {check!r}; {offered(check, [DRILL, READABLE, SIMULATION, *checks])}"
     own = {f.key for kind in Kind for f in artefact_findings(system, artefacts, kind) or ()}
     return "" if waiver.finding in own else "it covers no finding: remove it, or correct its key"

@@ -7,6 +7,7 @@ from tocsin_pytest.performing import (
     pytest_configure_node,
     pytest_xdist_node_collection_finished,
 )
+from tocsin_pytest.proving import alert_proof, owners_test
 from tocsin_pytest.settling import (
     artefact_case,
     check_case,
@@ -24,12 +25,14 @@ from tocsin_pytest.settling import (
 )
 
 __all__ = [
+    "alert_proof",
     "artefact_case",
     "check_case",
     "faults_drill",
     "faults_waiver",
     "load_drill",
     "load_waiver",
+    "owners_test",
     "pytest_addoption",
     "pytest_collection_finish",
     "pytest_collection_modifyitems",

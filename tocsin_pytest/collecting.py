@@ -14,6 +14,7 @@ from tocsin.checks import checks
 from tocsin.plan import drill_key
 from tocsin.runner import RunRequest
 from tocsin.system import Kind
+from tocsin_pytest.proving import alert_params, test_params
 from tocsin_pytest.session import DRILL_MARKERS, SESSION, SUITES
 
 ONLY_WHEN_NAMED = frozenset({"pipeline", *DRILL_MARKERS})
@@ -36,6 +37,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     cases: dict[str, Callable[[RunRequest], Iterable[object]]] = {
         **{f"{marker}_drill": partial(_drills, marker=marker) for marker in DRILL_MARKERS},
         **{f"{marker}_waiver": partial(_waived_drills, marker=marker) for marker in DRILL_MARKERS},
+        "alert_proof": lambda _: alert_params(metafunc.config),
+        "owners_test": lambda _: test_params(metafunc.config),
         "artefact_case": lambda _: _artefacts(),
         "check_case": lambda _: _checks(),
         "report_case": _reports,

@@ -20,8 +20,8 @@ _MARKS: tuple[tuple[Kind, set[str], Callable[[Mapping[str, Any]], bool]], ...] =
     (Kind.RULES, {"groups"}, lambda value: _has_rules(value["groups"])),
     (Kind.PROMETHEUS, {"scrape_configs"}, lambda _: True),
     (Kind.ALERTMANAGER, {"route", "receivers"}, lambda _: True),
-    (Kind.DASHBOARDS, {"panels"}, lambda value: _is_titled(value) or _has_panels(value["panels"])),
-    (Kind.DASHBOARDS, {"rows"}, lambda value: _is_titled(value)),
+    (Kind.DASHBOARDS, {"panels"}, lambda value: "schemaVersion" in value or _has_panels(value)),
+    (Kind.DASHBOARDS, {"rows"}, lambda value: "schemaVersion" in value or "templating" in value),
     (Kind.DASHBOARDS, {"dashboard"}, lambda value: _is_dashboard(value["dashboard"])),
     (Kind.COMPOSE, {"services"}, lambda value: _has_services(value["services"])),
 )
@@ -75,14 +75,11 @@ def _has_rules(groups: Any) -> bool:
     return isinstance(groups, list) and any(isinstance(group, dict) and "rules" in group for group in groups)
 
 
-def _is_titled(value: Mapping[str, Any]) -> bool:
-    return "schemaVersion" in value or "templating" in value
-
-
-def _has_panels(panels: Any) -> bool:
-    """Whether these are panels of Grafana: each says its type, and one at least where it stands or what it asks."""
-    listed = isinstance(panels, list) and bool(panels) and all(isinstance(each, dict) for each in panels)
-    return listed and all("type" in each for each in panels) and any("gridPos" in p or "targets" in p for p in panels)
+def _has_panels(value: Mapping[str, Any]) -> bool:
+    """Whether it has variables, or panels of Grafana: each says its type, and one where it is or what it asks."""
+    panels = value["panels"]
+    listed = isinstance(panels, list) and bool(panels) and all(isinstance(p, dict) and "type" in p for p in panels)
+    return "templating" in value or (listed and any("gridPos" in panel or "targets" in panel for panel in panels))
 
 
 def _is_dashboard(inner: Any) -> bool:

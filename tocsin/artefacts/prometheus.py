@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -249,3 +250,17 @@ def duration(part: Part, key: str) -> float | None:
         return parse_duration(written)
     except ValueError:
         return None
+
+
+_SIZE = re.compile(r"([0-9]*\.?[0-9]+)([KMGTPE]?)i?B?")
+
+
+def bytes_of(written: str) -> float | None:
+    """Return a size in bytes; K, M and so on are powers of 1024 (alecthomas/units, Base2Bytes). None if it is none."""
+    found = list(_SIZE.finditer(written))
+    if not written or "".join(each[0] for each in found) != written or len(written) > _LONGEST_SIZE:
+        return None
+    return float(sum(float(each[1]) * 1024.0 ** " KMGTPE".index(each[2] or " ") for each in found))
+
+
+_LONGEST_SIZE = 100

@@ -104,8 +104,10 @@ def _unknown(
             f"{meant}the routes know {', '.join(sorted(known))}"
         )
         written = rule.part.get("labels", label)
-        yield at(written, message, subject=rule.subject, related=(root.part.place,)) if written else at_key(
-            rule.part, message, subject=rule.subject
+        yield (
+            at(written, message, subject=rule.subject, related=(root.part.place,))
+            if written
+            else at_key(rule.part, message, subject=rule.subject)
         )
 
 

@@ -131,7 +131,7 @@ def _is(value: object) -> str:
 
 _GO_DURATION = re.compile(r"[+-]?(?:0|(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)")
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<host>[^/?#]*)")
-_PLACEHOLDER = re.compile(r"\$|\{\{|^<.*>$|^__\w+__$|^%.*%$|^[A-Z][A-Z0-9_]{4,}$|^@.*@$")
+_PLACEHOLDER = re.compile(r"\$|\{\{|^<.*>$|^__\w+__$|^%.*%$|^[A-Z][A-Z0-9_-]{4,}$|^@.*@$")
 """What is replaced before Alertmanager reads it: `${URL}`, `<url>`, `SLACK_URL`."""
 _INTEGER = re.compile(rf"{_PLACEHOLDER.pattern}|^[+-]?0[xob]")
 _BOOLS = frozenset({"y", "yes", "on", "n", "no", "off"})

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from tocsin.artefacts.kubernetes import KubernetesObject
 from tocsin.artefacts.prometheus import discoveries
 from tocsin.checks import Example, Remark, at, at_key, check
 from tocsin.finding import Severity
@@ -16,7 +17,7 @@ from tocsin.model.processes import Process, interpolated
 from tocsin.model.services import Address
 from tocsin.model.stacks import Stack
 from tocsin.part import Part
-from tocsin.source import nearest
+from tocsin.source import nearest, offered
 
 LISTENS = 9093
 """The port of Alertmanager's API if `--web.listen-address` does not say another (cmd/alertmanager/main.go)."""
@@ -58,6 +59,8 @@ def alertmanager_unreachable(stack: Stack, model: Model) -> Iterator[Remark]:
         if alerting and not (stack.object and stack.object.part.get("spec", "additionalAlertManagerConfigs")):
             yield from _none(stack, model, len(alerting))
         return
+    if stack.object is not None:
+        yield from _operated(stack.object, model)
     for item in items:
         for found in discoveries(item):
             for target in found.part.list("targets") if found.static else ():
@@ -78,6 +81,32 @@ def _none(stack: Stack, model: Model, alerts: int) -> Iterator[Remark]:
         severity=Severity.ERROR if known else Severity.WARNING,
         fix="List the Alertmanagers under `alerting.alertmanagers`.",
     )
+
+
+def _operated(server: KubernetesObject, model: Model) -> Iterator[Remark]:
+    """Yield the Services and ports that an operator's Prometheus tells, where its Alertmanager is behind another.
+
+    (prometheus-operator.dev/docs/api-reference/api, AlertmanagerEndpoints: `name` is that of the Endpoints object,
+    which is the Service's; the operator itself makes the Service `alertmanager-operated`, with the port `web`.)
+    """
+    own = model.cluster.namespaces(server)
+    for item in server.part.list("spec", "alerting", "alertmanagers"):
+        name, port = item.get("name"), item.get("port")
+        where = frozenset({item.string("namespace")} - {""}) or own
+        managers = [m for m in model.cluster.of("Alertmanager") if model.cluster.namespaces(m) == where]
+        if not managers or len(where) != 1 or not name.text or name.text == "alertmanager-operated":
+            continue
+        subject = f"{server.subject}/alerting/{name.text}"
+        services = model.services.named(name.text, where)
+        there = sorted(s.name for s in model.services.all if any(pod.object in managers for pod in s.pods))
+        if not services and there and not model.cluster.hidden("Service"):
+            known = [*there, "alertmanager-operated"]
+            said = f"there is no Service `{name.text}` in {next(iter(where))}; before {managers[0].subject} stand"
+            yield at(name, f"{said} {' and '.join(known)}", subject=subject)
+        ports = {each.name for service in services for each in service.ports}
+        if len(services) == 1 and port.text and not port.text.isdigit() and port.text not in ports:
+            said = f"the Service {name.text} has no port `{port.text}`; {offered(port.text, sorted(ports - {''}))}"
+            yield at(port, said, subject=subject, related=(services[0].object.part.get("spec", "ports").key_place,))
 
 
 def _target(target: Part, item: Part, stack: Stack, model: Model) -> Iterator[Remark]:

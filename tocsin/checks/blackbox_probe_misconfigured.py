@@ -53,10 +53,27 @@ def blackbox_probe_misconfigured(model: Model) -> Iterator[Remark]:
     for target in model.targets:
         if target.kept and target.certain and target.path == "/probe":
             jobs.setdefault(id(target.job), []).append(target)
+    for target in model.targets:
+        if target.kept and target.certain and "target" in target.parameters and "module" in target.parameters:
+            yield from _other_path(model, target)
     for found in jobs.values():
         job = found[0].job
         yield from _undirected(job, found)
         yield from _modules(model, job, found)
+
+
+def _other_path(model: Model, target: Target) -> Iterator[Remark]:
+    """Yield that a blackbox exporter is asked for a probe at a path that it does not serve."""
+    host = target.address.partition(":")[0]
+    exporter = any(p.program == "blackbox" and _is(model, p, host, target) for p in model.processes)
+    if exporter and target.path != "/probe" and target.part is _first_of(model, target.job):
+        part = target.job.part.get("metrics_path") or target.job.part.get("job_name")
+        message = f"job `{target.job.name}` asks the blackbox exporter for {target.path}, and it probes at /probe only"
+        yield at(part, message, subject=target.job.subject, fix="Set `metrics_path: /probe`.")
+
+
+def _first_of(model: Model, job: ScrapeJob) -> Part:
+    return next(target.part for target in model.targets if target.job is job and target.kept)
 
 
 def _undirected(job: ScrapeJob, found: list[Target]) -> Iterator[Remark]:

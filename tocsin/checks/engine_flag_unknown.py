@@ -8,7 +8,7 @@ from tocsin.artefacts.compose import image_tag, interpolated
 from tocsin.checks import Example, Remark, at, check
 from tocsin.finding import Severity
 from tocsin.model import Model
-from tocsin.model.engine_flags import KNOWN, NEWEST, NOT_YET, OLDEST, REMOVED, version_of
+from tocsin.model.engine_flags import KNOWN, NEWEST, NOT_YET, OF_AGENT, OF_SERVER, OLDEST, REMOVED, version_of
 from tocsin.model.processes import Process, program_of, split
 from tocsin.source import nearest
 
@@ -49,7 +49,7 @@ def _unknown(process: Process, version: tuple[int, int] | None) -> Iterator[Rema
             name = word.removeprefix("--").partition("=")[0]
             if not word.startswith("--") or not name or "$" in name or "{" in name:
                 continue
-            told = _trouble(program, version, name)
+            told = _trouble(program, version, name) or _of_other_mode(process, name)
             if told is not None:
                 message, severity = told
                 yield at(part, message, subject=f"{process.subject}/{name}", severity=severity)
@@ -70,6 +70,17 @@ def _trouble(program: str, version: tuple[int, int] | None, name: str) -> tuple[
         return f"{program} {_shown(version)} has no flag --{name} any more: it went with {_shown(removed)}", None
     if version is not None and missing is not None and version <= missing:
         return f"{program} {_shown(version)} has no flag --{name} yet", None
+    return None
+
+
+def _of_other_mode(process: Process, name: str) -> tuple[str, Severity | None] | None:
+    """Return that a flag is for the agent only, or not for the agent (cmd/prometheus/main.go, agentOnlyFlags)."""
+    if process.program != "prometheus":
+        return None
+    if process.agent and name.startswith(OF_SERVER):
+        return f"prometheus does not start as an agent with --{name}, which is for the server only", None
+    if not process.agent and name.startswith(OF_AGENT):
+        return f"prometheus does not start as a server with --{name}, which is for the agent only", None
     return None
 
 

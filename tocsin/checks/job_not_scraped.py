@@ -13,7 +13,7 @@ from tocsin.model.stacks import Stack
 from tocsin.part import Part
 from tocsin.promql import Binary, Call, Expr, Matcher, VectorSelector, children
 from tocsin.relabelling import Step, matches, references, steps
-from tocsin.source import offered
+from tocsin.source import nearest, offered
 
 _CONFIG = """global: {{}}
 rule_files: [rules.yml]
@@ -49,8 +49,9 @@ def job_not_scraped(model: Model) -> Iterator[Remark]:
     """
     loaded: dict[int, list[Stack]] = {}
     rules: dict[int, Rule] = {}
-    declared = [stack for stack in model.stacks if stack.prometheus.file in model.sorted.declared]
-    for stack in declared or model.stacks:  # a variant for one machine may well scrape less than the system does
+    plain = [stack for stack in model.stacks if stack.object is None]
+    declared = [stack for stack in plain if stack.prometheus.file in model.sorted.declared]
+    for stack in declared or plain:  # a variant for one machine may well scrape less than the system does
         for rule in stack.rules:
             loaded.setdefault(id(rule), []).append(stack)
             rules[id(rule)] = rule
@@ -65,6 +66,9 @@ def job_not_scraped(model: Model) -> Iterator[Remark]:
                 break
     yield from _shown(model, jobs, recorded)
     yield from _monitored(model)
+    for stack in model.stacks:
+        if stack.object is not None and stack.fragments_known:
+            yield from _operated(model, stack, recorded)
 
 
 _OF_SCRAPES = frozenset({"up", "scrape_duration_seconds", "scrape_samples_scraped"})
@@ -84,8 +88,9 @@ def _monitored(model: Model) -> Iterator[Remark]:
     names = {service.name for service in model.services.all} if plain and len(plain) == len(monitors) else set()
     bare = {re.sub(r"[-_. ]", "", name).lower(): name for name in names}
     other = {each.name for each in model.objects_of("PodMonitor", "Probe", "ScrapeConfig", "VMServiceScrape")}
+    loaded = {id(rule) for stack in model.stacks for rule in stack.rules}
     for rule in model.alerts if names and not other else ():
-        tree = model.tree(rule)
+        tree = model.tree(rule) if id(rule) not in loaded else None
         for selector, severity, what in _selectors(tree) if tree is not None else ():
             for matcher in selector.matchers:
                 meant = bare.get(re.sub(r"[-_. ]", "", matcher.value).lower())
@@ -95,6 +100,60 @@ def _monitored(model: Model) -> Iterator[Remark]:
                 message = f'no monitor yields `job="{matcher.value}"`, so {what}; did you mean {meant}?'
                 subject = f"{rule.subject}/{matcher.value}"
                 yield Remark(place, message, width=width, subject=subject, severity=severity)
+
+
+_MOST_UNKNOWN = 0.2
+"""Of the jobs that rules ask for: if no more are unknown, the folder holds the monitors of the system."""
+
+
+def _operated(model: Model, stack: Stack, recorded: set[str]) -> Iterator[Remark]:
+    """Yield the jobs that the rules of an operator's Prometheus ask for and that none of its monitors yields.
+
+    It is sure where a job is but a slip away; else others may stand elsewhere, unless the folder has nearly all.
+    """
+    known = [job.origin.jobs for job in stack.jobs if job.origin is not None]
+    names = {name for each in known if each is not None for name in each}
+    missing: dict[str, list[tuple[Rule, VectorSelector, Matcher, str, Severity]]] = {}
+    asked: set[str] = set()
+    for rule in stack.rules:
+        tree = model.tree(rule)
+        for selector, severity, what in _selectors(tree) if tree is not None and names else ():
+            for matcher in selector.matchers if selector.name not in recorded else ():
+                if matcher.name == "job" and matcher.op == "=" and matcher.value:
+                    asked.add(matcher.value)
+                    if _misses(matcher, names):
+                        missing.setdefault(matcher.value, []).append((rule, selector, matcher, what, severity))
+    whole = None not in known and len(asked) > 2 and len(missing) <= _MOST_UNKNOWN * len(asked)
+    for value, uses in missing.items():
+        meant = _meant(value, names - asked) or _meant(value, names)
+        if meant is None and not whole:
+            continue
+        told: set[str] = set()
+        for rule, _, matcher, what, severity in uses:
+            if rule.subject not in told:
+                told.add(rule.subject)
+                place, width = model.piece(rule.part.get("expr"), matcher.span)
+                message = f'no monitor yields `job="{value}"`, so {what}; {offered(value, sorted(names))}'
+                least = severity if meant is not None else Severity.WARNING
+                yield Remark(place, message, width=width, subject=f"{rule.subject}/{value}", severity=least)
+
+
+def _meant(value: str, names: set[str]) -> str | None:
+    """Return the job that differs by no more than how its words are joined, or by a letter."""
+    bare = {re.sub(r"[-_. ]", "", name).lower(): name for name in names}
+    plain = re.sub(r"[-_. ]", "", value).lower()
+    near = bare.get(plain) or bare.get(f"{plain}s") or bare.get(plain.removesuffix("s"))
+    return near or next((n for n in nearest(value, names, most=1) if len(n) > 5 and _one_letter(value, n)), None)
+
+
+def _one_letter(one: str, other: str) -> bool:
+    """Whether two names differ by one letter: changed, left out, doubled, or two of them in the wrong order."""
+    short, long = sorted((one, other), key=len)
+    if len(long) - len(short) > 1 or any(letter.isdigit() for letter in set(one) ^ set(other)):
+        return False
+    i = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    swapped = len(short) == len(long) and short[i : i + 2] == long[i : i + 2][::-1] and short[i + 2 :] == long[i + 2 :]
+    return swapped or short[i + (len(short) == len(long)) :] == long[i + 1 :]
 
 
 def _rewrites(monitor: Part) -> bool:

@@ -89,11 +89,20 @@ def _missing(one: Reference, model: Model) -> Remark | None:
         return _remark(one, f"{named}; there is one in namespace {' and '.join(sorted(elsewhere))}")
     twin = model.references.twin(one)
     if twin is not None:
-        return _remark(one, f"{named}: {_CONSEQUENCE.get(one.kind, 'it does nothing')}. Did you mean {twin}?")
+        return _remark(one, f"{named}: {_consequence(one)}. Did you mean {twin}?")
     if one.kind in _WHOLE and model.references.alone_missing(one, _SIBLINGS):
         message = f"{named}, though all else that its kustomization names is"
         return _remark(one, message, severity=Severity.WARNING)
     return None
+
+
+def _consequence(one: Reference) -> str:
+    """Return what follows for whatever names something that is not there."""
+    if one.by.group == "monitoring.coreos.com":
+        return f"the operator leaves {one.by.kind} {one.by.name} out of what it writes"
+    if one.key is not None:
+        return f"the pods of {one.by.name} do not start"
+    return _CONSEQUENCE.get(one.kind, "it does nothing")
 
 
 def _governing(one: Reference, model: Model) -> Remark | None:
@@ -122,7 +131,7 @@ def _missing_keys(model: Model) -> Iterator[Remark]:
         keys = {entry.key for holder in holders for entry in holder.entries}
         if one.key.text not in keys:
             message = (
-                f"{one.kind} {one.name} has no key {one.key.text}, so the pods of {one.by.name} do not start: "
+                f"{one.kind} {one.name} has no key {one.key.text}, so {_consequence(one)}: "
                 f"{offered(one.key.text, sorted(keys))}"
             )
             yield at(one.key, message, subject=f"{one.by.subject}/{one.name}/{one.key.text}")

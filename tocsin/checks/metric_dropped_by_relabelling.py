@@ -63,7 +63,8 @@ def _remark(job: ScrapeJob, step: Step, label: str, victims: list[tuple[Rule, Ve
     names = list(dict.fromkeys(selector.name or "" for _, selector in victims))
     rules = list(dict.fromkeys(rule.name for rule, _ in victims))
     what = f"the label `{label}` of `{names[0]}`" if label else ", ".join(f"`{name}`" for name in names[:4])
-    message = f"job `{job.name}` drops {what}, which {_listed(rules)} asks for"
+    who = f"job `{job.name}`" if job.origin is None else job.said
+    message = f"{who} drops {what}, which {_listed(rules)} asks for"
     part = step.part.get("regex") or step.part
     subject = f"{job.subject}/{label or names[0]}"
     return at(part, message, subject=subject, related=tuple(rule.expression_place for rule, _ in victims[:3]))
@@ -78,6 +79,8 @@ def _dropped(
 ) -> tuple[ScrapeJob, Step, str] | None:
     """Return the job and the rule that drop what a selector asks for, and the label; None if some job may keep it."""
     wanted = [m for m in selector.matchers if m.name == "job"]
+    if stack.object is not None and not wanted:
+        return None  # what other monitors of the cluster scrape is not known
     asked = [job for job in stack.jobs if all(_may_be(m.op, m.value, job) for m in wanted)]
     first: tuple[ScrapeJob, Step, str] | None = None
     fixed = {m.name: m.value for m in selector.matchers if m.op == "=" and m.value and m.name != "job"}
@@ -112,7 +115,14 @@ def _needs(op: str, value: str) -> bool:
 
 def _may_be(op: str, value: str, job: ScrapeJob) -> bool:
     """Whether a matcher of `job` may match what a scrape job yields."""
+    if job.origin is not None:
+        names = job.origin.jobs
+        return names is None or any(_agrees(op, value, name) for name in names)
     if any(rule.target == "job" for rule in steps(job.relabelling)) or (job.honor_labels and "=" not in op):
         return True
-    found = value == job.name if op in ("=", "!=") else matches(value, job.name)
+    return _agrees(op, value, job.name)
+
+
+def _agrees(op: str, value: str, name: str) -> bool:
+    found = value == name if op in ("=", "!=") else matches(value, name)
     return found is None or bool(found) == (not op.startswith("!"))

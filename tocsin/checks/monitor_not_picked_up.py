@@ -22,6 +22,8 @@ metadata: {{name: shop, namespace: monitoring, labels: {{role: {role}}}}}
 spec:
   groups: [{{name: a, rules: [{{alert: A, expr: up == 0}}]}}]
 """
+_SELECTING = {"rule": ("Prometheus",), "alertmanagerConfig": ("Alertmanager",)}
+"""What selects objects, where it is not every kind of Prometheus."""
 
 
 @check(
@@ -37,8 +39,7 @@ def monitor_not_picked_up(kubernetes_object: KubernetesObject, model: Model) -> 
     empty one everything; a namespace selector that is not there is the namespace of the Prometheus itself.)
     """
     prefix = prefix_of(kubernetes_object.kind)
-    kinds = ("Prometheus",) if prefix == "rule" else ("Prometheus", "PrometheusAgent")
-    servers = model.cluster.of(*kinds) if prefix else ()
+    servers = model.cluster.of(*_SELECTING.get(prefix, ("Prometheus", "PrometheusAgent"))) if prefix else ()
     others = prefix == "rule" and model.cluster.of("ThanosRuler", "VMAlert", "VMAgent")
     if not prefix or not servers or others or model.cluster.patched(kubernetes_object):
         return

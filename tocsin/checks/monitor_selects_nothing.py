@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -136,16 +137,34 @@ def _missed(monitor: _Monitor) -> Iterator[Remark]:
         part = monitor.object.part.get("spec", "namespaceSelector")
         yield _at(monitor, part or selector, message, "namespaceSelector", other.object.part)
         return
+    sending = [
+        one
+        for one in monitor.all
+        if monitor.within(one)
+        and wanted
+        and all(_alike(value, monitor.labels(one).get(key, "")) for key, value in wanted.items())
+    ] or [
+        one
+        for one in monitor.all
+        if isinstance(one, Service)
+        and monitor.within(one)
+        and wanted.items() <= {key: part.text for key, part in one.selector.items()}.items()
+    ]
     for one in monitor.all:
         has = monitor.labels(one)
-        same = one.object.name == monitor.object.name and monitor.within(one)
+        same = monitor.within(one) and (one.object.name == monitor.object.name or [one] == sending)
         for name, value in wanted.items():
-            if same and has.get(name) != value and one.namespaces:
+            if same and has.get(name) != value and (one.namespaces or [one] == sending):
                 shown = f"`{name}: {has[name]}`" if name in has else f"no label `{name}`"
                 message = f"no {monitor.word} here carry `{name}: {value}`; {one.subject} has {shown}"
                 part = monitor.object.part.get("spec", "selector", "matchLabels", name)
                 yield _at(monitor, part, message, name, one.object.part)
                 return
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two values are the same but for how their words are joined."""
+    return bool(other) and re.sub(r"[-_. ]", "", one).lower() == re.sub(r"[-_. ]", "", other).lower()
 
 
 def _at(monitor: _Monitor, part: Part, message: str, about: str, *related: Part) -> Remark:

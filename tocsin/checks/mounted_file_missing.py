@@ -80,7 +80,7 @@ def _configuration(process: Process) -> Iterator[Remark]:
 
 
 def _unmounted(model: Model, process: Process) -> Iterator[Remark]:
-    """Yield that a pod reads the configuration of its image, beside a ConfigMap that holds one and that nobody mounts."""
+    """Yield that a pod reads the configuration of its image, beside a ConfigMap with one that nobody mounts."""
     path = posixpath.normpath(process.config_path)
     if process.workload is None or process.program == "grafana" or path in process.files or not process.known(path):
         return
@@ -91,8 +91,8 @@ def _unmounted(model: Model, process: Process) -> Iterator[Remark]:
         if part.text and one.name not in mounted and model.cluster.namespaces(one) == here:
             said = process.flag_part("config.file")
             message = (
-                f"{process.subject} reads the {path} of its image: nothing mounts the ConfigMap {one.name}, which holds "
-                f"a {posixpath.basename(path)}"
+                f"{process.subject} reads the {path} of its image: nothing mounts the ConfigMap {one.name}, "
+                f"which holds a {posixpath.basename(path)}"
             )
             where = said[0] if said else process.part.get("image")
             fix = f"Mount the ConfigMap {one.name} at {_folder(path)}."

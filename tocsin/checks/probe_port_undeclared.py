@@ -80,9 +80,7 @@ def _probe(probe: Probe, applications: Applications) -> Iterator[Remark]:
         yield at(port, told, subject=probe.subject, severity=severity)
 
 
-def _surely_wrong(
-    probe: Probe, number: int, declared: list[Port], applications: Applications
-) -> Severity | None:
+def _surely_wrong(probe: Probe, number: int, declared: list[Port], applications: Applications) -> Severity | None:
     """Return how sure it is that nobody listens on a number that is not declared; None if it may well be so.
 
     A container need not declare a port, and many do not declare the one that only probes ask. So something else must

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tocsin.artefacts.prometheus import PrometheusConfig
 from tocsin.checks import Example, Remark, at, at_key, check
 from tocsin.finding import Severity
 from tocsin.model import Model
-from tocsin.model.prometheus_refusals import job_refusals, refusals
+from tocsin.model.prometheus_refusals import Refusal, agent_refusals, job_refusals, refusals
 from tocsin.part import Part
 
 _CONFIG = """global:
@@ -38,9 +38,12 @@ def prometheus_config_invalid(prometheus: PrometheusConfig, model: Model) -> Ite
     if not isinstance(part.value, dict):
         return
     main = [s.prometheus for s in model.stacks if any(each is prometheus for each in s.fragments)]
-    found = refusals(part)
+    found: Iterable[Refusal] = refusals(part)
     if main and prometheus.fragment:
         found = (each for job in part.list("scrape_configs") for each in job_refusals(job, main[0].part.get("global")))
+    agents = [p for s in model.stacks if s.prometheus is prometheus for p in s.processes]
+    if agents and all(process.agent for process in agents):
+        found = (*found, *agent_refusals(part))
     major = _major(model, prometheus)
     for each in found:
         show = at_key if each.key else at

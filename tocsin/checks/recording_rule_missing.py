@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
 
+from tocsin.artefacts.rules import Rule
 from tocsin.checks import Example, Remark, check
 from tocsin.finding import Severity
 from tocsin.model import Model
@@ -38,10 +39,26 @@ def recording_rule_missing(model: Model) -> Iterator[Remark]:
         told: set[str] = set()
         for selector in selectors(each.tree):
             name = selector.name
-            if name is None or ":" not in name or name in recorders or name in told or name.startswith(":"):
+            if name is None or ":" not in name or name in told or name.startswith(":"):
+                continue
+            if name in recorders:
+                told.add(name)
+                yield from _not_loaded(each, name, recorders[name])
                 continue
             told.add(name)
             yield from _missing(each, name, recorded, used, whole=whole)
+
+
+def _not_loaded(each: PlacedExpression, name: str, recorders: tuple[Rule, ...]) -> Iterator[Remark]:
+    """Yield that the Prometheus which evaluates an expression loads none of the rules that record a name."""
+    model = each.model
+    stacks = [stack for stack in model.stacks if each.rule is not None and stack.loads(each.rule)]
+    sure = all(s.processes and s.rules_known and not s.prometheus.part.get("remote_read") for s in stacks)
+    if not stacks or not sure or any(stack.loads(rule) for stack in stacks for rule in recorders):
+        return
+    place, width = each.piece(next(s for s in selectors(each.tree) if s.name == name).span)
+    said = f"no rule that {stacks[0].prometheus.file} loads records `{name}`; {recorders[0].file} does, unloaded"
+    yield Remark(place, said, width=width, subject=f"{each.subject}/{name}", severity=Severity.ERROR)
 
 
 def _missing(

@@ -10,6 +10,7 @@ from tocsin.artefacts.rules import Group
 from tocsin.checks import Example, Remark, check
 from tocsin.finding import Severity
 from tocsin.model import Model
+from tocsin.model.processes import glob
 from tocsin.model.stacks import Stack
 from tocsin.source import Place
 
@@ -53,6 +54,8 @@ def rule_file_not_loaded(model: Model) -> Iterator[Remark]:
         named = ", ".join(f"`{part.text}`" for part in stack.prometheus.rule_files[:4]) or "no file at all"
         if any("$" in part.text or "{{" in part.text for part in stack.prometheus.rule_files):
             continue
+        if not stack.processes and _may_be_mounted(model, stack, groups[0]):
+            continue
         alerts = sum(rule.alerting for group in groups for rule in group.rules)
         what = f"none of the {alerts} alerts" if alerts > 1 else "not the one alert"
         message = f"{stack.prometheus.file} loads {named}, and so {what} of this file"
@@ -60,6 +63,18 @@ def rule_file_not_loaded(model: Model) -> Iterator[Remark]:
         place = first.part.get("name").place
         width = max(1, len(first.name))
         yield Remark(place, message, width=width, subject=file, related=(_where(stack),))
+
+
+def _may_be_mounted(model: Model, stack: Stack, group: Group) -> bool:
+    """Whether a file in a ConfigMap has a name that is loaded, if it is mounted where Prometheus looks."""
+    names = [posixpath.basename(part.text) for part in stack.prometheus.rule_files]
+    for one in model.objects_of("ConfigMap"):
+        for key, part in one.part.get("data").items() if one.part.file == group.file else ():
+            first = part.place.line
+            inside = first <= group.part.place.line <= first + part.text.count("\n") + 1
+            if inside and any(glob(name).fullmatch(key) for name in names):
+                return True
+    return False
 
 
 def _beside(stack: Stack, file: str) -> bool:

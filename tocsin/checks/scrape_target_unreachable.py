@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 from tocsin.artefacts.compose import ComposeService
 from tocsin.checks import Example, Remark, at, check
@@ -16,7 +17,7 @@ from tocsin.model.listening import listening
 from tocsin.model.services import Service
 from tocsin.model.targets import Target
 from tocsin.part import Part
-from tocsin.relabelling import with_port
+from tocsin.relabelling import steps, with_port
 from tocsin.source import nearest
 
 _COMPOSE = """services:
@@ -67,9 +68,37 @@ def scrape_target_unreachable(model: Model) -> Iterator[Remark]:
                 told.add(key)
                 yield remark
     yield from _misspelt_paths(model)
+    yield from _in_the_clear(model)
 
 
-_SLIPS = re.compile(r"/(?:metric|metrcis|metirc|metircs|metrics?s|mertics|metics|metrcs|metris|metrixs?|metric_s)/?", re.I)
+_SECURE_ONLY = re.compile(r"kubernetes;https|^kubernetes$")
+
+
+def _in_the_clear(model: Model) -> Iterator[Remark]:
+    """Yield jobs that ask kubelets or the API server without TLS, who answer nobody so.
+
+    (kubernetes.io/docs/reference/networking/ports-and-protocols: 10250 and 6443 are HTTPS; Prometheus, discovery of the
+    role node: the address is that of the kubelet.)
+    """
+    for config in model.prometheus_configs:
+        for job in config.jobs:
+            rules = steps(job.relabelling)
+            written = {rule.target for rule in rules} & {"__address__", "__scheme__"}
+            if job.scheme != "http" or written or any("$" in rule.target for rule in rules):
+                continue
+            api = any(rule.action == "keep" and _SECURE_ONLY.search(rule.regex) for rule in rules)
+            for discovery in job.discoveries:
+                role = discovery.part.get("role")
+                who = "kubelets" if role.text == "node" else "the API server" if api and "endpoint" in role.text else ""
+                if discovery.mechanism == "kubernetes_sd_configs" and who:
+                    message = f"job `{job.name}` asks {who} without TLS, and they speak nothing else"
+                    fix = "Set `scheme: https`, with the CA and the token of the service account."
+                    yield at(role, message, subject=f"{job.subject}/scheme", fix=fix)
+
+
+_SLIPS = re.compile(
+    r"/(?:metric|metrcis|metirc|metircs|metrics?s|mertics|metics|metrcs|metris|metrixs?|metric_s)/?", re.IGNORECASE
+)
 """What `/metrics` becomes by a slip of the hand."""
 
 
@@ -103,7 +132,9 @@ def _troubles(model: Model, target: Target) -> Iterator[Remark]:
         end = _End.of(target)
         if end is not None and target.stack.composed:
             yield from _composed(model, target, end)
-        elif end is not None and (target.stack.orchestrated or ".svc" in end.host or _held_by(model, target)):
+        elif end is not None and (
+            target.stack.orchestrated or ".svc" in end.host or _held_by(model, target) is not None
+        ):
             yield from _orchestrated(model, target, end)
 
 
@@ -262,9 +293,15 @@ def _unnamed(model: Model, target: Target, end: _End, own: Part) -> Iterator[Rem
     yield _remark(target, end.part, message, target.address, own)
 
 
+_FILLED_IN = re.compile(r"^(?i:your|example|change|replace|todo|my)[-_]|^[A-Z][A-Z0-9_]{3,}$|^<")
+
+
 def _outside(host: str) -> bool:
-    """Whether a host is no service's name: another domain, an address, a variable, a container numbered by compose."""
-    return bool(re.search(r"[.$:\[]", host) or re.search(r"[-_]\d+$", host))
+    """Whether a host is no service's name: another domain, an address, a variable, a container numbered by compose.
+
+    Nor is what somebody has to fill in: `YOUR_IP`.
+    """
+    return bool(_FILLED_IN.search(host)) or bool(re.search(r"[.$:\[]", host) or re.search(r"[-_]\d+$", host))
 
 
 def _unheard(model: Model, target: Target, end: _End, service: ComposeService) -> Iterator[Remark]:
@@ -287,11 +324,14 @@ def _unheard(model: Model, target: Target, end: _End, service: ComposeService) -
             yield _remark(
                 target, end.part, f"{where} listens on {listed}, not on {end.port}", target.address, service.part
             )
-    elif heard and not _mentioned(model, service, str(end.port)):
+    elif heard and not _mentioned(model, service, end):
         listed = ", ".join(map(str, sorted(inside)))
         message = f"{where} listens on {listed}, and nothing of it speaks of {end.port}"
         yield _remark(target, end.part, message, target.address, service.part)
-    elif inside and not heard and service.part.get("build") and not _mentioned(model, service, str(end.port)):
+    elif len(inside) == 1 and not heard and "exporter" in service.image_name and str(end.port) not in words:
+        message = f"{where} is an exporter with the one port {min(inside)}, and is asked at {end.port}"
+        yield _remark(target, end.part, message, target.address, service.part, severity=Severity.WARNING)
+    elif inside and not heard and service.part.get("build") and not _mentioned(model, service, end):
         listed = ", ".join(map(str, sorted(inside)))
         message = f"{where} declares port {listed}, and nothing that it is built of speaks of {end.port}"
         yield _remark(target, end.part, message, target.address, service.part, severity=Severity.WARNING)
@@ -302,9 +342,9 @@ def _arguments(service: ComposeService) -> tuple[Part, ...]:
     return (*(entry.list() or ((entry,) if entry.text else ())), *service.arguments)
 
 
-def _mentioned(model: Model, service: ComposeService, port: str) -> bool:
-    """Whether a number stands anywhere in a service, or in what it is built of."""
-    number = re.compile(rf"(?<!\d){port}(?!\d)")
+def _mentioned(model: Model, service: ComposeService, end: _End) -> bool:
+    """Whether a port stands anywhere in a service, or in what it is built of; who asks it is no witness."""
+    number = re.compile(rf"(?<!\d){end.port}(?!\d)")
     if any(number.search(part.text) for part in service.part.walk()):
         return True
     build = service.part.get("build")
@@ -315,7 +355,8 @@ def _mentioned(model: Model, service: ComposeService, port: str) -> bool:
         posixpath.join(posixpath.dirname(service.part.file), context, build.string("dockerfile") or "Dockerfile")
     )
     folder = posixpath.dirname(file)
-    names = [name for name in model.folder.names if name.startswith(f"{folder}/")] if folder else []
+    names = [name for name in model.folder.names if not folder or name.startswith(f"{folder}/")]
+    names = [name for name in names if name != end.part.file]
     texts = [name for name in names if name.endswith((*_SOURCES, "Dockerfile", ".yml", ".yaml", ".json", ".toml"))]
     return not texts or len(texts) > _MOST_SOURCES or any(number.search(model.text(name)) for name in texts)
 
@@ -323,21 +364,21 @@ def _mentioned(model: Model, service: ComposeService, port: str) -> bool:
 # Kubernetes
 
 
-def _held_by(model: Model, target: Target) -> frozenset[str]:
-    """Return the namespace of the ConfigMap that a configuration stands in; nothing if it stands in none."""
+def _held_by(model: Model, target: Target) -> frozenset[str] | None:
+    """Return the namespace of the ConfigMap that a configuration stands in; None if it stands in none."""
     file, line = target.part.file, target.part.place.line
     for one in model.objects_of("ConfigMap") if not target.stack.processes else ():
         for _, value in one.part.get("data").items() if one.part.file == file else ():
             first = value.place.line
             if first <= line <= first + value.text.count("\n") + 1:
                 return model.cluster.namespaces(one)
-    return frozenset()
+    return None
 
 
 def _orchestrated(model: Model, target: Target, end: _End) -> Iterator[Remark]:
     """Yield that no Service answers at an address of the cluster."""
     own = {n for p in target.stack.processes if p.workload is not None for n in model.cluster.namespaces(p.workload)}
-    own |= _held_by(model, target) if not own else set()
+    own |= (_held_by(model, target) or set()) if not own else set()
     address = model.services.address(end.host, own)
     if address is None or len(address.services) != 1:
         if address is None:
@@ -383,6 +424,10 @@ def _no_such_pod(target: Target, end: _End, service: Service, name: str) -> Iter
             yield _remark(target, end.part, message, target.address, owner.part.get("spec", "serviceName"))
 
 
+_LONG, _SURE = 9, 0.94
+"""Letters of a name, and how alike to another one it is, that make it that one misspelt."""
+
+
 def _no_service(model: Model, target: Target, end: _End) -> Iterator[Remark]:
     """Yield that there is no Service of a name, where another one is surely meant."""
     found = re.fullmatch(r"([a-z0-9-]+)\.([a-z0-9-]+)(?:\.svc(?:\..*)?)?", end.host)
@@ -391,6 +436,8 @@ def _no_service(model: Model, target: Target, end: _End) -> Iterator[Remark]:
     beside = [one.name for one in model.services.all if one.namespaces == {found[2]}]
     bare = re.sub(r"[-_]", "", found[1])
     near = [name for name in nearest(found[1], beside) if re.sub(r"[-_]", "", name).rstrip("s") == bare.rstrip("s")]
+    if not near and len(found[1]) > _LONG:
+        near = [name for name in nearest(found[1], beside) if SequenceMatcher(None, found[1], name).ratio() > _SURE]
     if near:
         message = f"there is no Service `{found[1]}` in the namespace {found[2]}; did you mean {near[0]}?"
         yield _remark(target, end.part, message, target.address)

@@ -58,12 +58,16 @@ def service_port_not_listened(model: Model) -> Iterator[Remark]:
                 part = port.part.get("targetPort") or port.part.get("port")
                 message = f"Service {service.name} forwards to port {number}, and the pods' server listens on {listed}"
                 yield at(part, message, subject=f"{service.subject}/{port.name or port.number}")
-            elif len(service.ports) == 1 and port.number not in _SECURE and all(_undeclared(p, number) for p in service.pods):
+            elif (
+                len(service.ports) == 1
+                and port.number not in _SECURE
+                and all(_undeclared(p, number) for p in service.pods)
+            ):
                 listed = ", ".join(sorted({str(each.number) for pod in service.pods for each in pod.ports}))
                 part = port.part.get("targetPort") or port.part.get("port")
                 message = (
-                    f"Service {service.name} forwards to port {number} and nowhere else, which its pods neither declare "
-                    f"nor speak of; they have {listed}"
+                    f"Service {service.name} forwards to port {number} and nowhere else, which its pods neither "
+                    f"declare nor speak of; they have {listed}"
                 )
                 subject = f"{service.subject}/{port.name or port.number}"
                 yield at(part, message, subject=subject, severity=Severity.WARNING)

@@ -38,18 +38,18 @@ _FETCHES = re.compile(
 
 @check(
     severity=Severity.ERROR,
-    fix="Name a file that holds the value (`url_file`, `api_url_file`, `bot_token_file`, `credentials_file`), or replace "
-    "the variable before the program reads its configuration.",
+    fix="Name a file that holds the value (`url_file`, `bot_token_file`, `credentials_file`), or replace the variable "
+    "before the program reads its configuration.",
     bad=Example({"compose.yml": _COMPOSE, "alertmanager.yml": _CONFIG.format(field='url: "${HOOK}"')}, at="${HOOK}"),
     good=Example({"compose.yml": _COMPOSE, "alertmanager.yml": _CONFIG.format(field="url_file: /run/secrets/hook")}),
 )
 def variable_not_replaced(model: Model) -> Iterator[Remark]:
-    """The program takes `${NAME}` as it is written: it refuses an address that begins so, and sends any other literally.
+    """The program takes `${NAME}` as it is written: it refuses an address that begins so, and sends the rest literally.
 
     (prometheus/alertmanager, config/config.go and prometheus/prometheus, config/config.go: the file is parsed as it is;
     only external_labels of Prometheus are expanded.)
     """
-    wholes = [one.part for one in (*model.prometheus_configs, *model.alertmanager_configs)]
+    wholes = [one.part for one in model.prometheus_configs] + [one.part for one in model.alertmanager_configs]
     for process in model.processes:
         config = process.config
         if config is None or process.program not in ("prometheus", "alertmanager") or _prepared(process):

@@ -46,11 +46,11 @@ def _broken(each: PlacedExpression, node: Binary) -> Iterator[Remark]:
         follows = "takes nothing away" if node.op == "unless" else "yields nothing"
         said = f"`{each.said(node)}` {follows}: {_why(each, node, mismatch)}"
         yield Remark(place, said, width=width, subject=each.subject, severity=each.severity)
-    elif _told_by_others(each, node):
+    elif (tellers := _told_by_others(each, node)) is not None:
         place, width = each.piece(node.left.span if node.matching is None else node.matching.span)
-        left, right = _told_by_others(each, node)
         follows = "takes nothing away" if node.op == "unless" else "yields nothing"
-        said = f"`{each.said(node)}` {follows}: the left side is of {left} and the right side of {right}, so no two series have the same `instance`"
+        said = f"`{each.said(node)}` {follows}: the left side is of {tellers[0]} and the right side of {tellers[1]}"
+        said += ", so no two series have the same `instance`"
         fix = "Sum both sides up by labels that they share, or name with on() one that both have."
         yield Remark(place, said, width=width, subject=each.subject, severity=each.severity, fix=fix)
     elif node.matching is None:
@@ -59,21 +59,21 @@ def _broken(each: PlacedExpression, node: Binary) -> Iterator[Remark]:
         yield from _on_lost(each, node)
 
 
-def _told_by_others(each: PlacedExpression, node: Binary) -> tuple[str, str] | tuple[()]:
-    """Return who exports the two sides, where these are surely two, each with an address of its own; else nothing."""
+def _told_by_others(each: PlacedExpression, node: Binary) -> tuple[str, str] | None:
+    """Return who exports the two sides, where these are surely two, each with an address of its own; else None."""
     matching = node.matching
     by_instance = matching is None or ("instance" in matching.labels) == bool(matching.on)
     if not by_instance or not each.model.lineage.one_instance_each:
-        return ()
+        return None
     tellers = []
     for side in (node.left, node.right):
         found = {each.model.lineage.exporter_of(s.name) for s in walk(side) if isinstance(s, VectorSelector) and s.name}
         written = any(isinstance(inner, Call) and inner.function.startswith("label_") for inner in walk(side))
         if len(found) != 1 or written or not each.reader.facts(side).surely_present("instance"):
-            return ()
+            return None
         tellers.append(next(iter(found)))
     left, right = tellers
-    return (left, right) if left and right and left != right else ()
+    return (left, right) if left and right and left != right else None
 
 
 def _grouped_otherwise(each: PlacedExpression, node: Binary) -> Iterator[Remark]:

@@ -58,6 +58,10 @@ REMOVED: Mapping[str, Mapping[str, tuple[int, int]]] = {
     "alertmanager": {},
 }
 """The version from which on a flag is refused (prometheus.io/docs/prometheus/latest/migration)."""
+OF_SERVER = ("storage.tsdb.", "storage.remote.read-", "rules.alert.", "query.", "alertmanager.notification-queue")
+"""How the flags begin that Prometheus refuses as an agent."""
+OF_AGENT = ("storage.agent.",)
+"""How the flags begin that it refuses as a server."""
 NOT_YET: Mapping[str, Mapping[str, tuple[int, int]]] = {
     "prometheus": dict.fromkeys(
         (

@@ -14,11 +14,9 @@ from urllib.parse import urlsplit
 
 from tocsin.artefacts.alertmanager import AlertmanagerConfig
 from tocsin.artefacts.compose import image_name, port_number
-from tocsin.artefacts.kubernetes import KubernetesObject
-from tocsin.model.cluster import Pod, together
+from tocsin.model.cluster import Pod
 from tocsin.model.network import DNS, Denial, Outside
 from tocsin.model.processes import content_of
-from tocsin.model.selectors import selects
 from tocsin.part import Part
 
 if TYPE_CHECKING:

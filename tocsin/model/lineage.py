@@ -161,7 +161,8 @@ class Lineage:
             or (part.key == "action" and part.text in ("labelmap", "labeldrop", "labelkeep"))
             or (part.key == "instance" and "labels" in part.route)
             or (part.key == "honor_labels" and part.value is True)
-            or part.key in ("remote_read", "http_sd_configs", "file_sd_configs", "consul_sd_configs", "scrape_config_files")
+            or part.key
+            in ("remote_read", "http_sd_configs", "file_sd_configs", "consul_sd_configs", "scrape_config_files")
             for part in parts
         )
         pushed = any("write_to_textfile" in text for text in self._model.metrics.application.texts.values())
@@ -337,7 +338,9 @@ class Lineage:
     @cached_property
     def _backends(self) -> bool:
         """Whether the folder has sources of servers in other languages, which may export what Python does not."""
-        return any(name.endswith((".go", ".java", ".kt", ".rs", ".cs", ".rb", ".php")) for name in self._model.folder.names)
+        return any(
+            name.endswith((".go", ".java", ".kt", ".rs", ".cs", ".rb", ".php")) for name in self._model.folder.names
+        )
 
     def _slipped(self, use: Use) -> Missing | None:
         """Tell of a name that is a slip of the hand away from a known one, and known to nobody."""

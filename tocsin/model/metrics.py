@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-
 from tocsin.artefacts.application import Application, Instrument
 from tocsin.artefacts.exposition import Exposition, Series, is_exposition, read_exposition
 from tocsin.artefacts.instrumentators import switched_on

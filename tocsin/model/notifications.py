@@ -182,12 +182,27 @@ class Notifications:
                 return list(self._read(found)), True
         beside = posixpath.normpath(posixpath.join(posixpath.dirname(self.config.file), pattern))
         names = [name for name in self._model.folder.names if glob(beside).fullmatch(name)]
+        held = [] if names or self.processes else self._beside_in_map(pattern)
+        if held:
+            return list(self._read(held)), False
         if not names:
             names = self._alike(pattern)
         known = bool(self.processes) and all(
             process.known(posixpath.join(posixpath.dirname(process.config_path), pattern)) for process in self.processes
         )
         return list(self._read(Content(name) for name in names)), known
+
+    def _beside_in_map(self, pattern: str) -> list[Content]:
+        """Return the other keys of the ConfigMap that holds the configuration, whose names a pattern ends in."""
+        place = self.config.part.document.place()
+        last = glob(posixpath.basename(pattern))
+        for one in self._model.objects_of("ConfigMap"):
+            if one.part.file != place.file:
+                continue
+            values = [value for _, value in one.part.get("data").items()]
+            if any(Content(value.file, value).holds(place) for value in values):
+                return [Content(value.file, value, value) for value in values if last.fullmatch(value.key)]
+        return []
 
     def _alike(self, pattern: str) -> list[str]:
         """Return the files whose paths end as an absolute path of a container does, the longer end first."""

@@ -7,6 +7,7 @@ prometheus-operator.dev/docs/api-reference/api (defaults).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -37,11 +38,14 @@ _PREFIXES = {
     "Probe": "probe",
     "PrometheusRule": "rule",
     "ScrapeConfig": "scrapeConfig",
+    "AlertmanagerConfig": "alertmanagerConfig",
 }
 """How the selectors of each kind begin; `Selector` and `NamespaceSelector` follow."""
 MONITORS = ("ServiceMonitor", "PodMonitor", "Probe", "ScrapeConfig")
 """Kinds of which the operator makes scrape jobs."""
 _META = "__meta_kubernetes"
+_TELLS_JOBS = re.compile(r"federat|push|gateway|remote|thanos|cortex|mimir", re.IGNORECASE)
+"""What is scraped with honorLabels and tells of other jobs."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +78,18 @@ def operated_stacks(model: Model) -> tuple[Stack, ...]:
 
 
 def prefix_of(kind: str) -> str:
-    """Return how the selectors of a kind begin in a Prometheus object; empty of what none is made of."""
+    """Return how the selectors of a kind begin in what selects it; empty of what nothing selects."""
     return _PREFIXES.get(kind, "")
 
 
 def reason_left_out(model: Model, server: KubernetesObject, one: KubernetesObject) -> str | None:
-    """Return why a Prometheus does not select an object; empty if it does, None if that is not known."""
+    """Return why a Prometheus or Alertmanager does not select an object; empty if it does, None if it is not known."""
     spec, prefix = server.part.get("spec"), prefix_of(one.kind)
     if model.cluster.patched(server) or not isinstance(spec.value, dict):
         return None
     selector, spaces = spec.get(f"{prefix}Selector"), spec.get(f"{prefix}NamespaceSelector")
+    if prefix == "alertmanagerConfig" and spec.string("alertmanagerConfiguration", "name") == one.name:
+        return ""
     if not selector:
         return f"its `{prefix}Selector` is not set, and so selects nothing"
     labels = one.part.strings("metadata", "labels")
@@ -377,14 +383,14 @@ def _of_services(making: _Making) -> Iterator[_Made]:
             rules.append(_copy(f"{_META}_{source}", label))
         rules += _transferred(spec.list("targetLabels"), "service") + _transferred(spec.list("podTargetLabels"), "pod")
         rules.append(_copy(f"{_META}_service_name", "job"))
-        label = spec.get("jobLabel")
-        if label.text:
-            rules.append(Said(_copy(_labels_of("service", label.text)[0], "job", "(.+)"), label))
+        named = spec.get("jobLabel")
+        if named.text:
+            rules.append(Said(_copy(_labels_of("service", named.text)[0], "job", "(.+)"), named))
         rules += [*_named(endpoint), *_rules(endpoint.list("relabelings"))]
         discovery = Said({"role": making.role, **making.discovery}, spec.get("selector"))
         job |= {"kubernetes_sd_configs": [discovery], "relabel_configs": rules}
         job["metric_relabel_configs"] = _rules(endpoint.list("metricRelabelings"))
-        yield job, making.origin(endpoint, _written(_services_jobs(making), endpoint), i)
+        yield job, making.origin(endpoint, _written(making, _services_jobs(making), endpoint), i)
 
 
 def _by_target_port(port: Part) -> list[Said]:
@@ -436,7 +442,7 @@ def _of_pods(making: _Making) -> Iterator[_Made]:
         job |= {"kubernetes_sd_configs": [discovery], "relabel_configs": rules}
         job["metric_relabel_configs"] = _rules(endpoint.list("metricRelabelings"))
         own = frozenset({making.path}) if len(making.model.cluster.namespaces(making.monitor)) == 1 else None
-        yield job, making.origin(endpoint, _written(_selected(spec, label) if label else own, endpoint), i)
+        yield job, making.origin(endpoint, _written(making, _selected(spec, label) if label else own, endpoint), i)
 
 
 def _of_probe(making: _Making) -> Iterator[_Made]:
@@ -557,8 +563,10 @@ def _selected(spec: Part, label: str) -> frozenset[str] | None:
     return None
 
 
-def _written(own: frozenset[str] | None, endpoint: Part) -> frozenset[str] | None:
-    if endpoint.get("honorLabels").value is True and endpoint.string("path").startswith("/federate"):
+def _written(making: _Making, own: frozenset[str] | None, endpoint: Part) -> frozenset[str] | None:
+    """Return the values that `job` has in the end: those of somebody else, where what tells of others is scraped."""
+    name = f"{making.monitor.name} {endpoint.string('path')}"
+    if endpoint.get("honorLabels").value is True and _TELLS_JOBS.search(name):
         return None
     return _rewritten(own, (*endpoint.list("relabelings"), *endpoint.list("metricRelabelings")))
 

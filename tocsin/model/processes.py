@@ -103,6 +103,12 @@ class Process:
                 found = part, (pieces[i + 1][1] if i + 1 < len(pieces) else "")
         return found
 
+    @property
+    def agent(self) -> bool:
+        """Whether it is a Prometheus that only passes on what it scrapes (prometheus.io/docs, agent mode)."""
+        features = self.flag("enable-feature") or ""
+        return self.program == "prometheus" and (self.flag("agent") is not None or "agent" in features.split(","))
+
     @cached_property
     def config_path(self) -> str:
         """The path of its configuration in the container."""

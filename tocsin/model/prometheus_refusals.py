@@ -219,6 +219,18 @@ def refusals(part: Part, kind: Kind = CONFIG) -> Iterator[Refusal]:
         yield from _whole(part)
 
 
+def agent_refusals(part: Part) -> Iterator[Refusal]:
+    """Yield what Prometheus refuses of a configuration as an agent (config/config.go, LoadFile)."""
+    managers = part.get("alerting", "alertmanagers").value or part.get("alerting", "alert_relabel_configs").value
+    for key, there in (
+        ("alerting", bool(managers)),
+        ("rule_files", bool(part.list("rule_files"))),
+        ("remote_read", bool(part.list("remote_read"))),
+    ):
+        if there:
+            yield Refusal(part.get(key), f"an agent evaluates no rules, and refuses `{key}`", key=True)
+
+
 # Shape: fields, and the kinds of their values
 
 

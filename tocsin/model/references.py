@@ -128,6 +128,8 @@ class References:
                 yield Reference(one, name, target.string("kind"), name.text, here, f"{target.key}.name")
         if one.kind in ("RoleBinding", "ClusterRoleBinding"):
             yield from _of_binding(one, here)
+        if one.group == "monitoring.coreos.com":
+            yield from _of_operator(one, here)
         if one.kind == "Ingress":
             yield from (
                 Reference(one, name, "Service", name.text, here, "backend") for name, _ in ingress_backends(part)
@@ -188,7 +190,9 @@ class References:
             likeness = alike(reference.name, name)
             spelt = likeness and _bare(reference.name) == _bare(name)
             granted = reference.field == "subjects"
-            taken = self._granted(name, reference) if granted else self._named(reference.kind, name, reference.namespaces)
+            taken = (
+                self._granted(name, reference) if granted else self._named(reference.kind, name, reference.namespaces)
+            )
             if likeness and (spelt or not taken):
                 yield likeness, name
 
@@ -290,6 +294,21 @@ def _of_binding(one: KubernetesObject, here: frozenset[str]) -> Iterator[Referen
             yield Reference(
                 one, name, "ServiceAccount", name.text, frozenset({namespace} if namespace else ()), "subjects"
             )
+
+
+def _of_operator(one: KubernetesObject, here: frozenset[str]) -> Iterator[Reference]:
+    """Yield the keys of Secrets and ConfigMaps that an object of the Prometheus operator asks for.
+
+    (prometheus-operator.dev/docs/api-reference/api: each is a SecretKeySelector or a ConfigMapKeySelector, in the
+    namespace of the object.)
+    """
+    for part in one.part.get("spec").walk():
+        if isinstance(part.value, dict) and {"name", "key"} <= part.value.keys() <= {"name", "key", "optional"}:
+            name, key = part.get("name"), part.get("key")
+            if name.text and key.text and part.get("optional").value is not True:
+                kind = "ConfigMap" if part.key == "configMap" else "Secret"
+                yield Reference(one, name, kind, name.text, here, part.key)
+                yield Reference(one, name, kind, name.text, here, part.key, key)
 
 
 def ingress_backends(part: Part) -> Iterator[tuple[Part, Part]]:

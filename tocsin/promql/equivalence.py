@@ -203,6 +203,8 @@ def _only_presence(change: Change) -> str | None:
         return None
     inner = change.old
     for node in change.above:
+        if _counts(node, inner):
+            return "the value that was changed is not looked at further on: only whether there is a series"
         if not _passes_presence(node, inner):
             return None
         inner = node
@@ -232,6 +234,19 @@ def _rest(node: Aggregation) -> tuple[object, ...]:
     return (node.expr, node.param, node.grouping, node.without)
 
 
+def _counts(node: Expr, inner: Expr) -> bool:
+    """Whether a node looks at its series and at no value of theirs."""
+    match node:
+        case Aggregation(op="count" | "group", expr=expr):
+            return inner is expr
+        case Binary(op="and" | "unless", right=right):
+            return inner is right
+        case Call(function="absent" | "absent_over_time" | "present_over_time" | "count_over_time"):
+            return True
+        case _:
+            return False
+
+
 def _passes_presence(node: Expr, inner: Expr) -> bool:
     """Whether a node yields the same series for the same series inside it, whatever their values are."""
     match node:
@@ -242,7 +257,7 @@ def _passes_presence(node: Expr, inner: Expr) -> bool:
         case Aggregation(op=op):
             return op in _ONE_OF_EACH | {"count", "group", "stddev", "stdvar"}
         case Call(function=function, args=args):
-            return function in _ELEMENTWISE | {"absent"} and inner is args[0] and type_of(inner) == "vector"
+            return function in _ELEMENTWISE and inner is args[0] and type_of(inner) == "vector"
         case _:
             return False
 

@@ -66,7 +66,7 @@ def as_json(results: Results) -> dict[str, Any]:
         "seconds": round(results.seconds, 3),
         "counts": {str(outcome): counts.get(outcome, 0) for outcome in Outcome},
         "cases": [_case(case) for case in results.cases],
-        "alerts": list(_alerts(results.alerts, results.drills)),
+        "alerts": list(_alerts(results.alerts, results.drills, results.cases)),
         "drills": [_drill(drill) for drill in results.drills],
         "resources": dict(results.resources),
         "left_out": [_left_out(each) for each in left_out(results.drills)],
@@ -98,8 +98,11 @@ def _case(case: CaseResult) -> dict[str, Any]:
     }
 
 
-def _alerts(alerts: Iterable[AlertFacts], drills: Iterable[DrillResult]) -> Iterable[dict[str, Any]]:
+def _alerts(
+    alerts: Iterable[AlertFacts], drills: Iterable[DrillResult], cases: Iterable[CaseResult]
+) -> Iterable[dict[str, Any]]:
     """Give each alert the highest level at which it was proven; a drill proves it if its own stages passed."""
+    simulated = {c.id for c in cases if c.suite == "simulation" and c.verdict.outcome is Outcome.PASSED}
     proven = {
         e.rule.id
         for drill in drills
@@ -108,7 +111,7 @@ def _alerts(alerts: Iterable[AlertFacts], drills: Iterable[DrillResult]) -> Iter
         if e.rule is not None and e.expected.outcome == "notified"
     }
     for alert in alerts:
-        level = "drilled" if alert.id in proven else "none"
+        level = "drilled" if alert.id in proven else "simulated" if alert.id in simulated else "none"
         yield {
             "id": alert.id,
             "name": alert.name,

@@ -17,8 +17,10 @@ from tocsin.artefacts.prometheus import ScrapeJob
 from tocsin.artefacts.rules import Rule
 from tocsin.model import Model
 from tocsin.model.lineage import SYNTHETIC
+from tocsin.model.metric_labels import Labels
 from tocsin.model.metrics import Metric
 from tocsin.model.stacks import Stack
+from tocsin.model.targets import Target, discovered_here
 from tocsin.promql import (
     Expr,
     Matcher,
@@ -30,14 +32,18 @@ from tocsin.promql import (
     walk,
 )
 from tocsin.promql.dead import Proof
+from tocsin.promql.evaluation import Generation
 from tocsin.promql.intervals import LOOKBACK
+from tocsin.promql.label_values import ABSENT, ANY, PRESENT, Values, one_of
+from tocsin.promql.labels import NAME, LabelFacts
 from tocsin.promql.regex import matches
 from tocsin.promql.regex_examples import examples
 from tocsin.relabelling import relabel, steps
+from tocsin.simulation.refuting import Contract, Refutation, refute
 from tocsin.synthesis import FREE, Grounding, Recorded
 
 MOST_TARGETS = 4
-MOST_SAMPLES = 600
+MOST_SAMPLES = 500
 """Of one series in a test, where sparser ones would do."""
 WINDOW_SAMPLES = 2.5
 """What is left of the shortest window, in samples."""
@@ -52,13 +58,21 @@ class Ground:
     grounding: Grounding = FREE
     said: tuple[str, ...] = ()
     """The contract in words, a line each: `samples every 75s (job node)`."""
-    refuted: Proof | None = field(default=None, repr=False)
-    """Why nothing that this system can give fires the rule, where that is proven from its files."""
+    contract: Contract | None = field(default=None, repr=False)
+    """What of it is sure."""
+    proven: Proof | None = field(default=None, repr=False)
+    """Why nothing that this system can give fires the rule, by the values that its files tell of."""
 
     @property
     def free(self) -> bool:
         """Whether the files say nothing."""
-        return self.grounding.free and self.refuted is None
+        return self.grounding.free and self.contract is None and self.proven is None
+
+    def refuted(self, tree: Expr, generation: Generation) -> Refutation | None:
+        """Return why nothing that this system can give fires the rule; None if something may."""
+        if self.proven is not None:
+            return Refutation(self.proven.argument, self.proven.span)
+        return refute(tree, self.contract, generation) if self.contract is not None else None
 
 
 def ground_of(model: Model, rule: Rule, tree: Expr, recorded: Sequence[Recorded]) -> Ground:
@@ -73,17 +87,21 @@ def ground_of(model: Model, rule: Rule, tree: Expr, recorded: Sequence[Recorded]
     buckets = {
         name: (*bounds, math.inf) for name in {each.name or "" for each in leaves} if (bounds := _bounds(model, name))
     }
+    facts = labels.facts(sets)
+    contract = Contract(scrape_seconds=scrape, facts=facts, recorded=recorded)
     if scrape is None and not sets and not buckets:
-        return Ground(refuted=_refuted(model, rule, stacks))
+        return Ground(contract=contract if facts else None, proven=_proven(model, rule, stacks))
     evaluation = model.timing.evaluation(rule)
     if evaluation:
         said.append(f"evaluated every {evaluation:g}s")
     if scrape and evaluation:
         trees = [tree, *(each.tree for each in recorded)]
-        coarser = _coarser(trees, rule.hold_seconds, max(scrape, evaluation))
-        if coarser > 1:
-            said.append(f"of samples and evaluations the tests have every {coarser}th: the windows are long")
-        scrape, evaluation = scrape * coarser, evaluation * coarser
+        most = _longest_pace(trees, rule.hold_seconds)
+        coarse = [pace * max(1, math.floor(most / pace)) for pace in (scrape, evaluation)]
+        if coarse != [scrape, evaluation]:
+            every = f"samples every {coarse[0]:g}s, evaluated every {coarse[1]:g}s"
+            said.append(f"its windows are long, so the tests have {every}")
+        scrape, evaluation = coarse
     external = stacks[0].prometheus.external_labels if len(stacks) == 1 else {}
     grounding = Grounding(
         scrape_seconds=scrape,
@@ -92,10 +110,10 @@ def ground_of(model: Model, rule: Rule, tree: Expr, recorded: Sequence[Recorded]
         label_sets=sets,
         buckets=buckets,
     )
-    return Ground(grounding=grounding, said=tuple(said), refuted=_refuted(model, rule, stacks))
+    return Ground(grounding=grounding, said=tuple(said), contract=contract, proven=_proven(model, rule, stacks))
 
 
-def _refuted(model: Model, rule: Rule, stacks: Sequence[Stack]) -> Proof | None:
+def _proven(model: Model, rule: Rule, stacks: Sequence[Stack]) -> Proof | None:
     """Return the proof that rests on what this system's files say; what holds of any system is not about grounds."""
     return model.values.never(rule) if stacks else None
 
@@ -113,8 +131,8 @@ def _scrape(
     return fastest.seconds
 
 
-def _coarser(trees: Sequence[Expr], hold: float, pace: float) -> int:
-    """Return how many times sparser samples may be given so that a test of long windows stays short.
+def _longest_pace(trees: Sequence[Expr], hold: float) -> float:
+    """Return how many seconds there may be between samples, so that a test of long windows stays short.
 
     An alert that fires on a series of fewer samples fires on one with more of them between. The shortest window keeps
     several samples, and none of the series is ever taken for gone.
@@ -127,8 +145,7 @@ def _coarser(trees: Sequence[Expr], hold: float, pace: float) -> int:
         if isinstance(node, (MatrixSelector, Subquery)) and node.range.seconds > 0
     ]
     most = min([LOOKBACK / 2, *(window / WINDOW_SAMPLES for window in windows)])
-    wanted = horizon / MOST_SAMPLES
-    return max(1, math.floor(min(wanted, most) / pace))
+    return min(horizon / MOST_SAMPLES, most)
 
 
 def _bounds(model: Model, name: str) -> tuple[float, ...]:
@@ -147,6 +164,8 @@ class _LabelSets:
         self._rule = rule
         self._leaves = leaves
         self._stacks = stacks
+        self._fixed: dict[str, frozenset[str]] = {}
+        """Labels of targets whose every value is known, by metric."""
 
     def all(self, said: list[str]) -> Mapping[str, tuple[Mapping[str, str], ...]]:
         """Return them by metric, of the metrics of which all labels are known."""
@@ -158,6 +177,42 @@ class _LabelSets:
                 names = sorted({label for each in sets for label in each})
                 said.append(f"{name} has the labels {', '.join(names)}" if sets else f"{name} has no series")
         return found
+
+    def facts(self, sets: Mapping[str, tuple[Mapping[str, str], ...]]) -> Mapping[str, LabelFacts]:
+        """Return what is sure of the labels of each metric: which there are, and of those of targets the values."""
+        known = {name: self._facts(name, found) for name, found in sets.items()}
+        others = {leaf.name for leaf in self._leaves if leaf.name and leaf.name not in sets}
+        labels = {name: found for name in others if (found := self._own_labels(name)) is not None}
+        every = {label for each in labels.values() for label in each.own}
+        every |= {label for each in known.values() for label in each.named}
+        return known | {name: self._partly(name, found, every) for name, found in labels.items()}
+
+    def _own_labels(self, name: str) -> Labels | None:
+        """Return which labels a metric has, where all of its own are known; None if they are not."""
+        use = next((use for use in self._model.lineage.users_of(name) if use.rule is self._rule), None)
+        return self._model.metric_labels.of(use) if use is not None else None
+
+    def _partly(self, name: str, labels: Labels, every: Iterable[str]) -> LabelFacts:
+        """Return what is sure of a metric whose targets are not known: which of some labels it has, and which not."""
+        seen = [each for metric in labels.metrics for each in self._seen(metric)]
+        named = {
+            label: PRESENT if label != "le" and all(label in each for each in seen) else ANY
+            for label in labels.own
+            if all(label in metric.labels for metric in labels.metrics)
+        }
+        absent = {label: ABSENT for label in every if label not in labels.own and labels.lacks(label)}
+        return LabelFacts({**absent, **named, NAME: one_of([name])})
+
+    def _facts(self, name: str, sets: tuple[Mapping[str, str], ...]) -> LabelFacts:
+        if not sets:
+            return LabelFacts(nothing=True)
+        named: dict[str, Values] = {}
+        for label in {label for each in sets for label in each}:
+            everywhere = all(label in each for each in sets)
+            values = {each.get(label, "") for each in sets}
+            sure = label in self._fixed.get(name, ())
+            named[label] = one_of(values) if sure else PRESENT if everywhere else ANY
+        return LabelFacts({**named, NAME: one_of([name])}, ABSENT)
 
     def _of(self, name: str) -> tuple[Mapping[str, str], ...] | None:
         """Return the label sets of a metric; None if not all of its labels are known."""
@@ -187,20 +242,28 @@ class _LabelSets:
             jobs = [job for job in jobs if job.name in told] or jobs
             for job in jobs:
                 targets = [t for t in self._model.targets if t.job is job and t.stack is stack and t.kept]
-                if not targets or any(t.unknown or t.open or not t.certain for t in targets):
+                if not targets or any(t.open or not t.certain for t in targets):
                     return None
-                if not all(discovery.static for discovery in job.discoveries):
+                if not discovered_here(self._model, stack, job):
                     return None
-                found += [(job, t.labels) for t in targets[:MOST_TARGETS]]
+                for target in targets[:MOST_TARGETS]:
+                    found += [(job, labels) for labels in _variants(target, leaf)]
+                self._fix(leaf.name or "", targets)
         return found or None
+
+    def _fix(self, name: str, targets: Sequence[Target]) -> None:
+        """Remember which labels have no other values than those of the targets that are offered."""
+        every = len(targets) <= MOST_TARGETS
+        sure = {label for t in targets for label in t.labels} - {label for t in targets for label in t.unknown}
+        own = frozenset(sure if every else ())
+        self._fixed[name] = self._fixed[name] & own if name in self._fixed else own
 
     def _own(self, name: str, leaves: Sequence[VectorSelector]) -> list[Mapping[str, str]] | None:
         """Return the label sets that the metric's exporter may give it."""
         metrics = [m for m in self._model.metrics.own(name) if m.origin in ("saved", "application")]
         if not metrics or not all(metric.complete for metric in metrics):
             return None
-        use = next((use for use in self._model.lineage.users_of(name) if use.rule is self._rule), None)
-        if use is None or self._model.metric_labels.of(use) is None:
+        if self._own_labels(name) is None:
             return None
         found: list[Mapping[str, str]] = []
         for metric in metrics:
@@ -254,6 +317,14 @@ class _LabelSets:
         return kept if done.labels.get("__name__", name) == name else None
 
 
+def _variants(target: Target, leaf: VectorSelector) -> Iterator[Mapping[str, str]]:
+    """Yield a target's labels; those whose values are not known have values that a selector takes."""
+    names = sorted(target.unknown & target.labels.keys())
+    values = [_values(label, [m for m in leaf.matchers if m.name == label], None) for label in names]
+    for chosen in islice(product(*values), MOST_TARGETS):
+        yield {**target.labels, **dict(zip(names, chosen, strict=True))}
+
+
 def _read(text: str) -> Iterator[dict[str, str]]:
     try:
         for labels, _ in samples_of(text):
@@ -262,9 +333,9 @@ def _read(text: str) -> Iterator[dict[str, str]]:
         return
 
 
-def _values(label: str, asked: Sequence[Matcher], metric: Metric) -> list[str]:
+def _values(label: str, asked: Sequence[Matcher], metric: Metric | None) -> list[str]:
     """Return values of a label that some matchers take: of the known ones, else two that may come to be."""
-    known = metric.values.get(label)
+    known = metric.values.get(label) if metric is not None else None
     if known is not None:
         return sorted(value for value in known if all(_takes(m, value) for m in asked))[:MOST_SETS] or sorted(known)[:2]
     offered = [m.value for m in asked if m.op == "="]

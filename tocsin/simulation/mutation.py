@@ -11,11 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from tocsin.artefacts.rules import case_ids
 from tocsin.engines.rule_engines import RuleEngine, RuleFiles, Said, run_files
+from tocsin.model import Model
 from tocsin.promql import Expr
 from tocsin.promql.equivalence import equivalence
 from tocsin.promql.intervals import Known
 from tocsin.promql.mutants import Mutant, Operator, mutants
+from tocsin.simulation.owner_tests import OwnerTests, owner_tests
+from tocsin.simulation.owner_tests import run as owner_run
 from tocsin.synthesis import Assertion, Emitted, Problem, Solution, Test, emit, failed
 from tocsin.synthesis.killing import ENOUGH, Kill, Search, Survived, assertion_of, killing_test
 
@@ -60,6 +64,8 @@ class MutatedAlert:
     judged: tuple[Judged, ...]
     tests: tuple[Test, ...] = ()
     """Tests that had to be found for mutants, besides those of the alert's solution."""
+    trouble: str = ""
+    """Why its mutants could not be judged."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,3 +284,64 @@ def _said(engine: RuleEngine, emitted: Sequence[Emitted]) -> Iterator[Said]:
     for start in range(0, len(emitted), BATCH):
         files = [RuleFiles(each.rules, each.tests) for each in emitted[start : start + BATCH]]
         yield from run_files(engine, files)
+
+
+# The owner's tests
+
+
+def judge_owner(
+    engine: RuleEngine,
+    model: Model,
+    *,
+    known: Mapping[str, MutatedAlert] | None = None,
+    tell: Callable[[int], None] = lambda _: None,
+) -> list[MutatedAlert]:
+    """Return what the owner's promtool tests make of the mutants of each alert that they can load.
+
+    `known` is what became of the mutants before our own tests: what is equivalent there is so here. `tell` is told how
+    many alerts more are done. Raises EngineTrouble if the engine cannot be run.
+    """
+    ids = {id(rule): case for case, rule in case_ids(model.rules).items()}
+    found = []
+    for tests in owner_tests(model):
+        if tests.loaded:
+            case = ids[id(tests.rule)]
+            found.append(_judged_by_owner(engine, model, tests, case, (known or {}).get(case)))
+        tell(1)
+    return found
+
+
+def _judged_by_owner(
+    engine: RuleEngine, model: Model, tests: OwnerTests, case: str, known: MutatedAlert | None
+) -> MutatedAlert:
+    rule, tree = tests.rule, model.tree(tests.rule)
+    if tree is None:
+        return MutatedAlert(id=case, judged=(), trouble="its expression cannot be read")
+    if False in owner_run(engine, tests.files()):
+        return MutatedAlert(id=case, judged=(), trouble="the owner's tests do not pass on the rule as it is")
+    made = mutants(
+        rule.expression, hold_seconds=rule.hold_seconds, keep_firing_seconds=rule.keep_firing_seconds, tree=tree
+    )
+    fates = {each.mutant.diff: each for each in (known.judged if known else ()) if each.fate in _ALIKE}
+    judged: dict[int, Judged] = {}
+    for number, mutant in enumerate(made):
+        argument = equivalence(tree, mutant, model.values.proofs(rule).known)
+        if argument is not None:
+            judged[number] = Judged(mutant=mutant, fate=Fate.EQUIVALENT, reason=argument)
+        elif mutant.diff in fates:
+            judged[number] = fates[mutant.diff]
+    wide = all(owner_run(engine, tests.files(wide=True)))
+    for also in (False, True) if wide else (False,):
+        asked = [
+            (n, files) for n, mutant in enumerate(made) if n not in judged for files in tests.files(mutant, wide=also)
+        ]
+        for (number, _), passed in zip(asked, owner_run(engine, [files for _, files in asked]), strict=True):
+            if passed is False:
+                judged[number] = Judged(mutant=made[number], fate=Fate.KILLED, test="a test of the owner's")
+    reason = "every test of the owner's passes on it" if tests.asked else "no test of the owner's asks for the alert"
+    for number, mutant in enumerate(made):
+        judged.setdefault(number, Judged(mutant=mutant, fate=Fate.SURVIVED, reason=reason))
+    return MutatedAlert(id=case, judged=tuple(judged[number] for number in sorted(judged)))
+
+
+_ALIKE = frozenset({Fate.EQUIVALENT, Fate.PROBABLY})

@@ -20,6 +20,8 @@ from tocsin.engines.rule_engines import RuleEngine, scratch
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.model import Model
 from tocsin.model.rule_tests import TestFile, rule_tests
+from tocsin.part import Part
+from tocsin.promql import PromQLError, selectors
 from tocsin.promql.mutants import Mutant
 from tocsin.supervisor import Kind, Trouble, run_once
 
@@ -58,43 +60,56 @@ class OwnerTests:
     def __init__(self, model: Model, rule: Rule, loaded: Sequence[Loaded]) -> None:
         self.rule = rule
         self._model = model
-        self._loaded = [each for each in loaded if rule in each.rules and self._items(each.suite)]
+        self._loaded = [each for each in loaded if rule in each.rules]
 
     @property
-    def suites(self) -> tuple[TestFile, ...]:
-        """The test files that ask for the alert, and load its rule."""
-        return tuple(each.suite for each in self._loaded)
+    def loaded(self) -> bool:
+        """Whether any test file loads the alert."""
+        return bool(self._loaded)
 
-    def files(self, changed: Mutant | None = None) -> list[Files]:
-        """Return each suite with its rules, the alert's own replaced by a mutant of it."""
-        return [Files(self._rules(suite, rules, changed), self._tests(suite)) for suite, rules in self._loaded]
+    @property
+    def asked(self) -> bool:
+        """Whether any test asks for the alert by its name."""
+        return any(item for each in self._loaded for item in self._items(each.suite, wide=False))
 
-    # Tests
+    def files(self, changed: Mutant | None = None, *, wide: bool = False) -> list[Files]:
+        """Return each suite with its rules, the alert's own replaced by a mutant of it.
 
-    def _items(self, suite: TestFile) -> list[dict[str, Any]]:
+        Of what the suites ask, it is that which names the alert; or, `wide`, that which may be about any alert, with
+        the rules of all.
+        """
+        found = []
+        for suite, rules in self._loaded:
+            items = self._items(suite, wide=wide)
+            if items:
+                found.append(Files(self._rules(rules, changed, wide=wide), _tests(suite, items)))
+        return found
+
+    def _items(self, suite: TestFile, *, wide: bool) -> list[dict[str, Any]]:
         """Return the items of a suite that ask for the alert, without what they ask of others."""
         found = []
         for test in suite.tests:
             item = dict(test.part.value)
-            asked = [each.part.value for each in test.alert_tests if each.name == self.rule.name]
-            expressions = [each.value for each in test.expression_tests if _ALERTS.search(each.string("expr"))]
+            asked = [] if wide else [each.part.value for each in test.alert_tests if each.name == self.rule.name]
+            about = {None} if wide else {self.rule.name}
+            expressions = [part.value for part in test.expression_tests if self._about(part) & about]
             if asked or expressions:
                 item["alert_rule_test"] = asked
                 item["promql_expr_test"] = [_with_plain_values(each) for each in expressions]
                 found.append(item)
         return found
 
-    def _tests(self, suite: TestFile) -> str:
-        kept = {key: value for key, value in suite.part.value.items() if key in _KEPT}
-        return _text({**kept, "rule_files": ["rules.yml"], "tests": self._items(suite)})
+    def _about(self, part: Part) -> set[str | None]:
+        """Return the alerts that a question for an expression is about; None among them where it may be any."""
+        tree = self._model.parsed(part.string("expr"))
+        if isinstance(tree, PromQLError):
+            return set()
+        read = [each for each in selectors(tree) if each.name in ("ALERTS", "ALERTS_FOR_STATE")]
+        named = [[m.value for m in each.matchers if m.name == "alertname" and m.op == "="] for each in read]
+        return {names[0] if names else None for names in named}
 
-    # Rules
-
-    def _rules(self, suite: TestFile, rules: Sequence[Rule], changed: Mutant | None) -> str:
-        # A rule or a test that reads ALERTS may depend on any alert.
-        everything = any(_ALERTS.search(rule.expression) for rule in rules) or any(
-            item["promql_expr_test"] for item in self._items(suite)
-        )
+    def _rules(self, rules: Sequence[Rule], changed: Mutant | None, *, wide: bool) -> str:
+        everything = wide or any(_ALERTS.search(rule.expression) for rule in rules)
         kept = [each for each in rules if everything or not each.alerting or each.name == self.rule.name]
         return _text({"groups": [self._group(name, own, changed) for name, own in _grouped(kept)]})
 
@@ -105,6 +120,11 @@ class OwnerTests:
         if labels:
             group["labels"] = dict(labels)
         return {**group, "rules": [_rule(each, changed if each is self.rule else None) for each in rules]}
+
+
+def _tests(suite: TestFile, items: Sequence[Mapping[str, Any]]) -> str:
+    kept = {key: value for key, value in suite.part.value.items() if key in _KEPT}
+    return _text({**kept, "rule_files": ["rules.yml"], "tests": items})
 
 
 def loaded_rules(suite: TestFile, model: Model) -> tuple[Rule, ...]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from tocsin.case import CaseResult
+from tocsin.simulation import SIMULATION
+from tocsin.source import Place
 from tocsin.synthesis import Assertion, InputSeries, State, Stretch, Test
 from tocsin.synthesis import Property as Claimed
 from tocsin.verdict import PASSED, Verdict, failed, inconclusive
@@ -56,6 +59,8 @@ class EngineProof:
     """The claims that came out otherwise on the very input on which the first engine proved them."""
     refused: str = ""
     """Why it would not load the rule."""
+    refuted: str = ""
+    """Why, as it evaluates, no input that this system can give fires the alert."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +169,19 @@ def _verdict(proof: AlertProof) -> Verdict:
     return inconclusive(f"{proof.name} fires, and stays unproven in part; " + "; ".join(unproven))
 
 
+def finding_key(proof: AlertProof) -> str:
+    """Return the key of the finding that an alert never fires."""
+    return f"{SIMULATION}@{proof.file}#{proof.id.partition('@')[2].rpartition('::')[2]}/{proof.name}"
+
+
+def alert_case(proof: AlertProof, explained: Callable[[Mapping[str, Any]], str]) -> CaseResult:
+    """Return a proof as a case, its reason in full."""
+    verdict = proof.verdict
+    if not verdict.passed:
+        verdict = replace(verdict, reason=explained(published_alert(proof)))
+    return CaseResult(proof.id, "simulation", proof.id, Place(proof.file, proof.line), verdict)
+
+
 def _skews(proof: AlertProof) -> Iterable[str]:
     engines = list(proof.engines.items())
     if not engines:
@@ -174,6 +192,8 @@ def _skews(proof: AlertProof) -> Iterable[str]:
             yield f"{name} does not load the rule: {each.refused}"
         elif each.standing is not own.standing:
             yield f"fires is {own.standing} on {first}, {each.standing} on {name}"
+        elif each.refuted and proof.grounded is not Ground.REFUTED:
+            yield f"on {name} no input that this system can give fires it: {each.refuted}"
         elif each.differs:
             yield f"on the same input, {name} does otherwise than {first}: {', '.join(each.differs)}"
 
@@ -199,6 +219,7 @@ def from_plain(value: Mapping[str, Any]) -> AlertProof:
             reason=each["reason"],
             differs=tuple(each["differs"]),
             refused=each["refused"],
+            refuted=each["refuted"],
         )
         for name, each in value["engines"].items()
     }
@@ -243,13 +264,14 @@ def published(
     return {
         "schema": 1,
         "engines": list(engines),
-        "alerts": [_published(each) for each in alerts],
+        "alerts": [published_alert(each) for each in alerts],
         "mutation": dict(mutation or {}),
         "coverage": dict(coverage or {}),
     }
 
 
-def _published(proof: AlertProof) -> dict[str, Any]:
+def published_alert(proof: AlertProof) -> dict[str, Any]:
+    """Return what the report has of an alert."""
     shown = proof.fires is Standing.DEAD or proof.grounded in (Ground.REFUTED, Ground.OPEN)
     return {
         "id": proof.id,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tocsin.engines.rule_engines import RuleEngine
+from tocsin.promql.evaluation import Generation
 from tocsin.simulation.problems import Subject
 from tocsin.simulation.proofs import (
     BASE,
@@ -22,6 +23,7 @@ from tocsin.simulation.proofs import (
     Property,
     Standing,
 )
+from tocsin.simulation.refuting import Refutation
 from tocsin.simulation.storage import Storage
 from tocsin.simulation.trials import Request, Trial, run_trials
 from tocsin.synthesis import Dead, Open, Problem, Solution, State, Test
@@ -138,7 +140,7 @@ class _Prover:
         )
         on_ground: dict[str, _Found] = {}
         if self._asked.grounded:
-            asked = [each for each in readable if _worth_grounding(each, free[each.id])]
+            asked = [each for each in readable if _worth_grounding(each, free[each.id], first.generation)]
             on_ground = self._search(
                 first, asked, "grounded input", lambda s, seed: s.grounded(first.generation, seed=seed)
             )
@@ -149,7 +151,7 @@ class _Prover:
                 continue
             by_engine = {first.name: EngineProof(standing=free[each.id].standing, reason=free[each.id].reason)}
             by_engine |= {name: found[each.id] for name, found in elsewhere.items()}
-            yield _proof(each, free[each.id], on_ground.get(each.id), by_engine)
+            yield _proof(each, free[each.id], on_ground.get(each.id), by_engine, first.generation)
 
     def _search(
         self,
@@ -209,6 +211,7 @@ class _Prover:
                 reason="" if own.standing is Standing.PROVEN else own.reason,
                 differs=_differing(trial, free[each.id]) if trial is not None else (),
                 refused=own.refused,
+                refuted=_refuted_by(each, engine),
             )
         return found
 
@@ -219,8 +222,9 @@ def _differing(trial: Trial, free: _Found) -> tuple[str, ...]:
     return tuple(sorted(set(trial.failed) & free.proven - pinned))
 
 
-def _worth_grounding(subject: Subject, free: _Found) -> bool:
-    return not subject.ground.grounding.free and subject.ground.refuted is None and free.standing is Standing.PROVEN
+def _worth_grounding(subject: Subject, free: _Found, generation: Generation) -> bool:
+    grounded = not subject.ground.grounding.free and free.standing is Standing.PROVEN
+    return grounded and _refuted(subject, generation) is None
 
 
 def _unread(subject: Subject, engine: RuleEngine) -> AlertProof:
@@ -245,7 +249,11 @@ def _base(subject: Subject, properties: Mapping[str, Property], engines: Mapping
 
 
 def _proof(
-    subject: Subject, free: _Found, grounded: _Found | None, engines: Mapping[str, EngineProof]
+    subject: Subject,
+    free: _Found,
+    grounded: _Found | None,
+    engines: Mapping[str, EngineProof],
+    generation: Generation,
 ) -> AlertProof:
     """Return all that is known of an alert."""
     solution = free.solution
@@ -261,7 +269,7 @@ def _proof(
             Page(labels=page.labels, annotations=page.annotations) for trial in free.trials for page in trial.pages[:3]
         )[:3],
     )
-    return _with_ground(proof, subject, free, grounded)
+    return _with_ground(proof, subject, free, grounded, generation)
 
 
 def _properties(subject: Subject, free: _Found) -> Iterator[tuple[str, Property]]:
@@ -286,47 +294,53 @@ def _summed(name: str, claims: Sequence[str], subject: Subject, free: _Found) ->
     if unproven:
         said = "; ".join(free.failed.get(claim, free.reason) for claim in unproven)
         return Property(standing=Standing.OPEN, reason=said)
+    impossible = _impossible(name, free.solution) if "fires" in free.proven else ""
+    if impossible:
+        return Property(standing=Standing.NOT_APPLICABLE, reason=impossible)
     missing = free.solution.missing if free.solution else {}
     why = next((reason for key, reason in missing.items() if key == name), free.reason)
     if name == "blip" and subject.rule.hold_seconds == 0:
         return Property(standing=Standing.NOT_APPLICABLE, reason="it has no `for`: whatever fires it, fires it at once")
-    if free.solution is not None and "fires" in free.proven and name in missing and _cannot_be(why):
-        return Property(standing=Standing.NOT_APPLICABLE, reason=why)
     return Property(standing=Standing.OPEN, reason=why)
 
 
-def _cannot_be(reason: str) -> bool:
-    """Whether a property is missing because there is no such thing for this alert, and not for want of input."""
-    return "always" in reason
+def _impossible(name: str, solution: Solution | None) -> str:
+    """Return why there is no such thing as a property for this alert, where that is known."""
+    if solution is None:
+        return ""
+    if solution.always:
+        return "it fires whatever its input is"
+    return next((reason for key, reason in solution.impossible.items() if key == name), "")
 
 
-def _with_ground(proof: AlertProof, subject: Subject, free: _Found, grounded: _Found | None) -> AlertProof:
+def _refuted(subject: Subject, generation: Generation) -> Refutation | None:
+    return subject.ground.refuted(subject.alert.tree, generation) if subject.alert is not None else None
+
+
+def _refuted_by(subject: Subject, engine: RuleEngine) -> str:
+    found = None if engine.vmalert else _refuted(subject, engine.generation)
+    return found.argument if found is not None else ""
+
+
+def _with_ground(
+    proof: AlertProof, subject: Subject, free: _Found, grounded: _Found | None, generation: Generation
+) -> AlertProof:
     ground = subject.ground
     said = "; ".join(ground.said)
     if free.standing is not Standing.PROVEN:
         return replace(proof, grounded=Ground.NO_CONTRACT if ground.free else Ground.OPEN, grounded_reason=said)
-    if ground.refuted is not None:
-        span = ground.refuted.span
+    refuted = _refuted(subject, generation) or (grounded.dead if grounded is not None else None)
+    if refuted is not None:
         return replace(
             proof,
             grounded=Ground.REFUTED,
             grounded_reason=said,
-            argument=ground.refuted.argument,
-            underlined=(span.start, span.end),
+            argument=refuted.argument,
+            underlined=(refuted.span.start, refuted.span.end),
             grounded_input=_contract(subject),
         )
     if grounded is None:
         return replace(proof, grounded_reason="the files of the system say nothing of its input")
-    if grounded.dead is not None:
-        span = grounded.dead.span
-        return replace(
-            proof,
-            grounded=Ground.REFUTED,
-            grounded_reason=said,
-            argument=grounded.dead.argument,
-            underlined=(span.start, span.end),
-            grounded_input=_contract(subject),
-        )
     if grounded.standing is Standing.PROVEN and grounded.solution is not None:
         shown = _input(grounded.solution, "it fires")
         return replace(

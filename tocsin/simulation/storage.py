@@ -13,6 +13,7 @@ from pathlib import Path
 
 import tocsin
 from tocsin.engines.rule_engines import RuleEngine
+from tocsin.promql.evaluation import PROMETHEUS_2_42, PROMETHEUS_3, Generation
 from tocsin.simulation.problems import Subject
 from tocsin.simulation.proofs import AlertProof, as_plain, from_plain
 
@@ -53,6 +54,11 @@ class Storage:
                 json.dump(as_plain(proof), file)
             Path(draft).replace(path)
 
+    def digest(self, subjects: Sequence[Subject]) -> str:
+        """Return a name for some alerts together, by their content."""
+        whole = "\n".join([self._fixed, *map(content, subjects)])
+        return hashlib.sha256(whole.encode()).hexdigest()[:24]
+
     def _path(self, subject: Subject) -> Path:
         key = hashlib.sha256(f"{self._fixed}\n{content(subject)}".encode()).hexdigest()
         return self._folder / key[:2] / f"{key[2:]}.json"
@@ -73,10 +79,15 @@ def content(subject: Subject) -> str:
             [[each.name, each.expression, sorted(each.labels.items())] for each in subject.recorded],
             repr(ground.grounding),
             ground.said,
-            ground.refuted.argument if ground.refuted else None,
+            [_refutation(subject, generation) for generation in (PROMETHEUS_2_42, PROMETHEUS_3)],
         ],
         default=str,
     )
+
+
+def _refutation(subject: Subject, generation: Generation) -> str | None:
+    found = subject.ground.refuted(subject.alert.tree, generation) if subject.alert else None
+    return found.argument if found else None
 
 
 def _placed(proof: AlertProof, subject: Subject) -> AlertProof:

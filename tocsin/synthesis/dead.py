@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tocsin.promql import Aggregation, Binary, Call, Expr, MatrixSelector, Paren, Subquery, Unary, VectorSelector, type_of
+from tocsin.promql import (
+    Aggregation,
+    Binary,
+    Call,
+    Expr,
+    MatrixSelector,
+    NumberLiteral,
+    Paren,
+    Subquery,
+    Unary,
+    VectorSelector,
+    type_of,
+    unwrapped,
+)
 from tocsin.promql.dead import Proofs
-from tocsin.promql.intervals import Known
-from tocsin.promql.labels import ANY, LabelFacts, LabelReader, Mismatch
+from tocsin.promql.domains import DOMAINS
+from tocsin.promql.intervals import FLIPPED, Known
 from tocsin.promql.label_values import ABSENT, one_of
+from tocsin.promql.labels import ANY, LabelFacts, LabelReader, Mismatch
 from tocsin.promql.past import longest_stretch
 from tocsin.synthesis.problem import Problem, Recorded
 from tocsin.synthesis.solution import Dead
@@ -51,6 +65,40 @@ def dead(problem: Problem) -> Dead | None:
         said = f"the condition holds for less than {stretch.seconds:g} s ({stretch.argument}), and `for` asks for more"
         return Dead(argument=said, span=stretch.span, cause="hold")
     return None
+
+
+def always(problem: Problem) -> bool:
+    """Tell whether an alert's expression yields something whatever there is."""
+    tree = unwrapped(problem.alert.tree)
+    proof = Proofs(_Rules(problem)).always(tree)
+    return type_of(tree) == "scalar" or (proof is not None and proof.cause == "presence")
+
+
+_EXTREMES = {"max_over_time": (">", ">="), "min_over_time": ("<", "<="), "present_over_time": (">", ">=", "==")}
+
+
+def never_brief(problem: Problem) -> str | None:
+    """Return why an alert's condition never holds for less than `for`; None if it may."""
+    tree, hold = unwrapped(problem.alert.tree), problem.alert.hold_seconds
+    op = ""
+    if isinstance(tree, Binary) and tree.op in FLIPPED and type_of(tree.right) == "scalar":
+        tree, op, bound = unwrapped(tree.left), tree.op, unwrapped(tree.right)
+        domain = None
+        if isinstance(tree, Call) and tree.args and isinstance(inner := unwrapped(tree.args[0]), MatrixSelector):
+            domain = DOMAINS.get(inner.vector.name or "")
+        if op == "==" and domain is not None and isinstance(bound, NumberLiteral):
+            op = "<=" if bound.value == domain.low else ">=" if bound.value == domain.high else op
+    if not isinstance(tree, Call) or tree.function not in _EXTREMES or (op and op not in _EXTREMES[tree.function]):
+        return None
+    window = unwrapped(tree.args[0])
+    if not op and tree.function != "present_over_time":
+        return None
+    if not isinstance(window, MatrixSelector | Subquery) or window.range.seconds <= hold:
+        return None
+    return (
+        f"one sample is in the window of {tree.function}() for {window.range.seconds:g} s, and `for` waits "
+        f"{hold:g} s only, so whatever makes the alert pending fires it"
+    )
 
 
 class _Labels:

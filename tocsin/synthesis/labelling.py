@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from tocsin.promql.evaluation.store import Store
 from tocsin.promql.evaluation.store import Series as Sampled
-from tocsin.promql.evaluation.store import labels_of
+from tocsin.promql.evaluation.store import Store, labels_of
 from tocsin.promql.label_values import Values
 from tocsin.promql.regex_examples import examples
 from tocsin.synthesis.problem import Grounding

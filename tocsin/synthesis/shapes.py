@@ -129,7 +129,7 @@ class Tape:
             self._track(number, own(shapes[track.identity], track), times, fresh, reset)
         self.end += count * self.interval
 
-    def _track(self, number: int, shape: Shape, times: range, fresh: bool, reset: bool) -> None:  # noqa: FBT001
+    def _track(self, number: int, shape: Shape, times: range, fresh: bool, reset: bool) -> None:
         last = self.last[number]
         if shape.gone:
             self._gone(number, times)
@@ -155,7 +155,7 @@ class Tape:
             return
         self._put(number, Piece(start, step, len(times)), times)
 
-    def _line(self, shape: Shape, last: float | None, time: int, fresh: bool) -> tuple[float, float]:  # noqa: FBT001
+    def _line(self, shape: Shape, last: float | None, time: int, fresh: bool) -> tuple[float, float]:
         seconds = self.interval / 1000
         if shape.growth is not None:
             step = shape.growth * seconds
@@ -167,7 +167,7 @@ class Tape:
             return level + shape.slope * (time - self.reference) / 1000, shape.slope * seconds
         return level, 0.0
 
-    def _quickening(self, number: int, shape: Shape, times: range, fresh: bool) -> None:  # noqa: FBT001
+    def _quickening(self, number: int, shape: Shape, times: range, fresh: bool) -> None:
         step = (shape.growth or 0.0) * self.interval / 1000
         if not fresh and number in self.steps:
             step = self.steps[number] * shape.quickening

@@ -157,6 +157,8 @@ class Solution:
     missing: dict[Property, str] = field(default_factory=dict)
     """The properties that no test is about, each with the reason (`for` of 0 has no blip; always firing)."""
 
+    impossible: dict[Property, str] = field(default_factory=dict)
+    """The properties that no input could show, each with the proof."""
     always: bool = False
     """Whether the alert has no other side: it fires whatever there is (`vector(1)`)."""
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from tocsin.promql import COMPARISONS, Aggregation, Binary, Call, Expr, Span, VectorSelector, unwrapped, walk
-from tocsin.promql.evaluation import EvaluationError
-from tocsin.synthesis.dead import dead
+from tocsin.promql.evaluation import EvaluationError, clock
+from tocsin.synthesis.dead import always, dead, never_brief
 from tocsin.synthesis.labelling import Copies, Labelled, label
 from tocsin.synthesis.problem import Problem
-from tocsin.synthesis.proposing import (
+from tocsin.synthesis.proposing import Proposal
+from tocsin.synthesis.setting import (
     CopiesError,
     FinerError,
     ImpossibleError,
     Met,
     Place,
-    Proposal,
     Setting,
     WarmError,
     Wish,
@@ -42,6 +42,13 @@ _QUICKENINGS = (2.0, 0.5, 4.0, 0.25, 1.5, 10.0)
 """By how much the growth of counters is multiplied while the shortest window passes."""
 
 
+_STARTS = (
+    *(hour * 3600.0 for hour in range(24 * 7)),
+    *(day * 86400.0 + 43200.0 for day in range(7, 62)),
+)
+"""Moments of the clock, in seconds, at which calendars differ; promtool's clock begins on a Thursday at midnight."""
+
+
 class _GivenUpError(Exception):
     """The budget is used up."""
 
@@ -58,6 +65,8 @@ class _Way:
     split: bool = False
     few: bool = False
     quickening: bool = False
+    hours: bool = False
+    """Whether the clock is tried at every hour of a week, and at every day of a month."""
     negative: bool = False
     variations: int = 12
 
@@ -100,7 +109,10 @@ class _Search:
             proof = dead(self.problem) if plain is None else None
             if proof is not None:
                 return proof
-            return self._solve(_OTHERS) or plain or Open(reason=self._reason())
+            found = self._solve(_OTHERS) or plain
+            if found is None and _reads_calendar(self.problem):
+                found = self._solve((_Way(hours=True, variations=len(_STARTS)),))
+            return found or Open(reason=self._reason())
         except _GivenUpError:
             return Open(reason=f"no input found in {self.problem.budget_seconds:g} s ({self._reason()})")
         except EvaluationError as error:
@@ -145,19 +157,19 @@ class _Search:
         for variation in range(way.variations):
             if self._spent() or given >= 3:
                 return
-            wish = Wish(variation=variation, negative=way.negative, few=way.few)
+            chosen = 0 if way.hours else variation
+            wish = Wish(variation=chosen, negative=way.negative, few=way.few)
             if way.quickening:
                 wish.quickening = _QUICKENINGS[variation % len(_QUICKENINGS)]
-            found = self._settled(way, wish)
+            found = self._settled(way, wish, _STARTS[variation] if way.hours else 0.0)
             if found is not None:
                 given += 1
                 yield found
 
-    def _settled(self, way: _Way, wish: Wish) -> _Found | None:
+    def _settled(self, way: _Way, wish: Wish, warm: float = 0.0) -> _Found | None:
         """Return a proposal with what it asks for besides: copies, finer samples, a clock that has run."""
         copies: Copies | None = None
         finest: float | None = None
-        warm = 0.0
         for _ in range(6):
             try:
                 return self._propose(way, wish, copies, finest, warm)
@@ -309,6 +321,15 @@ def _whole(solution: Solution, problem: Problem) -> bool:
     return not wanted & set(solution.missing)
 
 
+def _reads_calendar(problem: Problem) -> bool:
+    trees = [problem.alert.tree, *(rule.tree for rule in problem.recorded)]
+    return any(
+        isinstance(node, Call) and node.function in clock.FUNCTIONS and not node.args
+        for tree in trees
+        for node in walk(tree)
+    )
+
+
 def tracks_of(setting: Setting) -> list[Track]:
     """Return the series of a setting, with every bucket of its histograms."""
     found: list[Track] = []
@@ -364,6 +385,7 @@ class _Staging:
         self.found = found
         self.problem = search.problem
         self.notes: list[str] = []
+        self.impossible: dict[Property, str] = {}
         self.director = Director(
             self.problem, found.world, found.setting.grid, found.tracks, found.setting.reference
         )
@@ -617,13 +639,62 @@ class _Staging:
                 tests.append(self.director.test(f"inactive {turn.edge.name}", played[0]))
         if self.found.way.negative:
             self.notes.append("it fires on values under 0, or outside of what the metrics' names let expect")
+        tests += self._arms(shown)
         return Solution(
-            tests=tuple(tests), edges=tuple(turn.edge for turn in shown), notes=tuple(self.notes), missing=dict(missing)
+            tests=tuple(tests),
+            edges=tuple(turn.edge for turn in shown),
+            notes=tuple(self.notes),
+            missing=dict(missing),
+            impossible=dict(self.impossible),
         )
+
+    def _arms(self, shown: list[Turn]) -> list[Test]:
+        """Return tests of the sides of `or` that did not fire yet, each with the other sides off."""
+        tests: list[Test] = []
+        for number, place in enumerate([*self.found.proposal.arms][:3], 2):
+            now = self.found.wish.arms.get(place, self.found.proposal.arms[place])
+            wish = replace(self.found.wish, arms={**self.found.wish.arms, place: 1 - now})
+            proposal = Proposal(self.found.setting, wish)
+            try:
+                present, past = proposal.run()
+            except (ImpossibleError, CopiesError, FinerError, WarmError):
+                continue
+            other = replace(self.found, wish=wish, proposal=proposal, present=present, past=past)
+            if holds(other, present, past if self.found.way.split else present) is not True:
+                continue
+            test = _Staging(self.search, other).arm(f"alternative {number}", shown)
+            if test is not None:
+                tests.append(test)
+        return tests
+
+    def arm(self, name: str, shown: list[Turn]) -> Test | None:
+        """Return a test of one side of `or`: inactive at its edges, and firing, and ending."""
+        reel = self.director.reel(self.found.start)
+        known = {(turn.edge.span, turn.edge.said) for turn in shown}
+        quiet: Sequence[Shape] | None = None
+        edge: str | None = None
+        for turn in self.turns():
+            if (turn.edge.span, turn.edge.said) in known:
+                continue
+            turn = replace(turn, edge=replace(turn.edge, name=str(len(shown) + 1)))
+            played = self._inactive(reel, turn)
+            if played is not None:
+                reel, under = played
+                quiet = under if quiet is None else quiet
+                edge = turn.edge.name if edge is None else edge
+                shown.append(turn)
+        if quiet is None or self.found.way.split:
+            return None
+        try:
+            self.director.fires(reel, self.found.present, edge=edge)
+            self.director.resolves(reel, quiet, edge=edge)
+        except WrongError:
+            return None
+        return self.director.test(name, reel)
 
     def _always(self) -> bool:
         """Tell whether the alert fires without any series."""
-        return not self.found.setting.unified.leaves
+        return not self.found.setting.unified.leaves or always(self.problem)
 
     def _inactive(self, reel: Reel, turn: Turn) -> tuple[Reel, Sequence[Shape]] | None:
         """Return the timeline after the other side of an edge, near it or, where it cannot be kept up, far from it."""
@@ -653,13 +724,18 @@ class _Staging:
             return self.director.blip(reel, overs, quiet, ())
         except WrongError:
             pass
-        calmer = [shapes for turn in shown for shapes in turn.far()]
+        proof = never_brief(self.problem)
+        if proof is not None:
+            self.impossible[Property.BLIP] = proof
+            return reel
+        calmer = [shapes for turn in shown for shapes in turn.far()][:4]
+        for make in (self.director.blip, self.director.timed):
+            try:
+                return make(reel, overs, quiet, calmer)
+            except WrongError:
+                continue
         try:
-            return self.director.blip(reel, overs, quiet, calmer)
-        except WrongError:
-            pass
-        try:
-            made = self.director.gapped(reel, overs, quiet)
+            made = self.director.gapped(reel, overs, quiet, calmer)
         except WrongError as wrong:
             self.director.missing[Property.BLIP] = str(wrong)
             return reel

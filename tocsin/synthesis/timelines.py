@@ -110,7 +110,7 @@ class Reel:
             raise WrongError(str(error)) from error
         return Seen(time, *self.alarm.step(vector, time))
 
-    def say(  # noqa: PLR0913 an assertion has that many parts
+    def say(
         self,
         proves: Property,
         state: State,
@@ -239,7 +239,23 @@ class Director:
                     return tried
         raise WrongError("whatever makes it pending makes it fire")
 
-    def gapped(self, reel: Reel, over: Sequence[Shapes], quiet: Shapes) -> Reel:
+    def timed(self, reel: Reel, over: Sequence[Shapes], quiet: Shapes, calmer: Sequence[Shapes]) -> Reel:
+        """Play a condition that holds for less than `for`, where it comes later than its cause; raises WrongError."""
+        for shapes in over:
+            for count in range(self.ticks(self.hold) - 1, 0, -1):
+                for after in (quiet, *calmer):
+                    tried = reel.copy()
+                    before = tried.next
+                    risen = tried.play(shapes, lambda seen: seen[-1].firing > 0, count)
+                    risen += tried.play(after, lambda seen: seen[-1].firing > 0, self.long + 1)
+                    if any(each.firing for each in risen) or risen[-1].active:
+                        continue
+                    if any(each.pending for each in risen):
+                        self._blipped(tried, before, risen, [], risen[-1:])
+                        return tried
+        raise WrongError("whatever makes it pending makes it fire")
+
+    def gapped(self, reel: Reel, over: Sequence[Shapes], quiet: Shapes, calmer: Sequence[Shapes]) -> Reel:
         """Play a condition that holds for less than `for` because scrapes failed before; raises WrongError.
 
         After a gap that is a little shorter than the window, what came before it soon leaves the window.
@@ -257,13 +273,15 @@ class Director:
                 risen = tried.play(shapes, lambda seen: seen[-1].active, 1, fresh=False)
                 if not risen[-1].pending or any(each.firing for each in (*lost, *risen)):
                     continue
-                fallen = tried.play(quiet, lambda seen: not seen[-1].active or seen[-1].firing > 0, self.long + 2)
-                if fallen[-1].active or any(each.firing for each in fallen):
-                    continue
-                rest = tried.play(quiet, lambda _: False, 1, fresh=False)
-                if not rest[-1].active:
-                    self._blipped(tried, before, [*lost, *risen], [], [*fallen, *rest])
-                    return tried
+                for after in (quiet, *calmer):
+                    ended = tried.copy()
+                    fallen = ended.play(after, lambda seen: not seen[-1].active or seen[-1].firing > 0, self.long + 2)
+                    if fallen[-1].active or any(each.firing for each in fallen):
+                        continue
+                    rest = ended.play(after, lambda _: False, 1, fresh=False)
+                    if not rest[-1].active:
+                        self._blipped(ended, before, [*lost, *risen], [], [*fallen, *rest])
+                        return ended
         raise WrongError("whatever makes it pending makes it fire")
 
     def _blipped(

@@ -211,7 +211,7 @@ class Unifier:
         self.result.under[key] = tuple(sorted(inner - {-1}))
         return environment
 
-    def _walk(self, node: Expr, path: Path, bucket: bool) -> Environment:  # noqa: FBT001
+    def _walk(self, node: Expr, path: Path, bucket: bool) -> Environment:
         match node:
             case VectorSelector():
                 return self._selector(node, path, bucket)
@@ -233,7 +233,7 @@ class Unifier:
             return environment
         return {**environment, NAME: self.result.classes.new(NAME, ABSENT)}
 
-    def _selector(self, node: VectorSelector, path: Path, bucket: bool) -> Environment:  # noqa: FBT001
+    def _selector(self, node: VectorSelector, path: Path, bucket: bool) -> Environment:
         if node.name in self.recorded and len(path) < 12:
             return self._follow(node, path, bucket)
         key: object = (path, node.metric, node.matchers)
@@ -246,7 +246,7 @@ class Unifier:
         self.result.by_place[path, id(node)] = number
         return self.result.leaves[number].environment
 
-    def _leaf(self, node: VectorSelector, bucket: bool) -> int:  # noqa: FBT001
+    def _leaf(self, node: VectorSelector, bucket: bool) -> int:
         classes, facts = self.result.classes, matched(node.matchers, node.metric)
         environment = self.fresh()
         for name, values in facts.named.items():
@@ -263,7 +263,7 @@ class Unifier:
         )
         return number
 
-    def _follow(self, node: VectorSelector, path: Path, bucket: bool) -> Environment:  # noqa: FBT001
+    def _follow(self, node: VectorSelector, path: Path, bucket: bool) -> Environment:
         """Return the labels of a recorded series, those of its expression with the rule's own laid over them."""
         rule = self._rule(node)
         self.result.rules[path, id(node)] = rule
@@ -301,7 +301,7 @@ class Unifier:
         except ConflictError as conflict:
             self.result.split.append(f"{label}: {conflict}")
 
-    def _aggregation(self, node: Aggregation, path: Path, bucket: bool) -> Environment:  # noqa: FBT001
+    def _aggregation(self, node: Aggregation, path: Path, bucket: bool) -> Environment:
         if node.param is not None:
             self.walk(node.param, path, bucket=False)
         inner = self.walk(node.expr, path, bucket=bucket)
@@ -320,7 +320,7 @@ class Unifier:
                 made[label.value] = classes.new(label.value, PRESENT)
         return made
 
-    def _call(self, node: Call, path: Path, bucket: bool) -> Environment:  # noqa: FBT001
+    def _call(self, node: Call, path: Path, bucket: bool) -> Environment:
         if node.function in ("absent", "absent_over_time"):
             self.walk(node.args[0], path, bucket=False)
             fixed = dict(absent_labels(node.args[0]))
@@ -363,7 +363,7 @@ class Unifier:
             self.result.derivations.append(found)
         return made
 
-    def _binary(self, node: Binary, path: Path, bucket: bool) -> Environment:  # noqa: FBT001
+    def _binary(self, node: Binary, path: Path, bucket: bool) -> Environment:
         left, right = self.walk(node.left, path, bucket=bucket), self.walk(node.right, path, bucket=bucket)
         if type_of(node.left) != "vector" or type_of(node.right) != "vector":
             return left if type_of(node.left) == "vector" else right

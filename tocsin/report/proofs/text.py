@@ -89,6 +89,12 @@ def _reasons(alert: Report) -> Iterator[str]:
     yield from (*skew, *notes)
 
 
+def explained(alert: Report) -> str:
+    """Return all that is to be said of an alert that is not proven, without its place."""
+    lines = [str(alert["reason"]), *list(_reasons(alert))[1:]]
+    return "\n".join(lines)
+
+
 def underlined(expression: str, start: int, end: int) -> Iterator[str]:
     """Yield the lines of an expression that a piece of it is on, each with the piece marked under it."""
     at = 0

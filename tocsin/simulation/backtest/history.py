@@ -32,6 +32,8 @@ MOST_STRAINS = 3
 _OK, _BAD_DATA, _UNPROCESSABLE = 200, 400, 422
 _STRAINED = frozenset({503, 504})
 """A query that ran into its timeout, by Prometheus (503) or by a proxy before it."""
+_OUT_OF_TIME = "context deadline exceeded"
+"""How a query whose time is over is told of since 2.53: as bad data (400) or as its own failure (422) too."""
 _OVERHEAD = 5.0
 """Seconds for the way there and back, above those that the query may take."""
 
@@ -252,16 +254,16 @@ class History:
         finally:
             self._rest(time.monotonic() - began)
         status = response.status_code
-        if status in _STRAINED:
-            raise self._strained(said(response))
+        told = "" if status == _OK else said(response)
+        if status in _STRAINED or _OUT_OF_TIME in told:
+            raise self._strained(told)
         if status == _UNPROCESSABLE:
-            refusal = said(response)
-            raise _Narrower(refusal, too_much="too many samples" in refusal or "limit" in refusal)
+            raise _Narrower(told, too_much="too many samples" in told or "limit" in told)
         if status == _BAD_DATA:
-            raise Refused(said(response))
+            raise Refused(told)
         if status != _OK:
             what = f"Prometheus answered {method} {path} with an error, so it was not asked any more"
-            raise EngineTrouble(what, self.where, said(response), Kind.ANSWERED)
+            raise EngineTrouble(what, self.where, told, Kind.ANSWERED)
         try:
             body = response.json()
         except ValueError as error:
