@@ -45,7 +45,7 @@ def main() -> None:
                 continue
             text = path.read_text()
             path.write_text(text.replace(change["replace"], change["by"]))
-            now = said(here, newer)
+            now = said(here, newer, change["file"])
             path.write_text(text)
             tools = [tool for tool, answer in now.items() if answer != healthy[tool]]
             found.update(tools)
@@ -57,23 +57,26 @@ def main() -> None:
         print(f"  {tool}: {count}")
 
 
-def said(here: Path, newer: list[Path]) -> dict[str, str]:
-    """Return what each tool says of a system, with how it ended."""
+def said(here: Path, newer: list[Path], changed: str = "") -> dict[str, str]:
+    """Return what each tool says of a system, with how it ended; of one file that changed, what reads that file."""
     promtool, amtool = find_engine(Engine.PROMTOOL), find_engine(Engine.AMTOOL)
     monitoring = here / "monitoring"
-    asked: dict[str, list[str | Path]] = {}
+    rules, tests, config = (monitoring / f"{name}.yml" for name in ("alert_rules", "alert_rules_test", "prometheus"))
+    asked: dict[str, tuple[list[str | Path], tuple[str, ...]]] = {}
     for tool in (promtool, *newer):
         name = f"{tool.parent.parent.parent.name}/{tool.name}" if tool in newer else "promtool"
         asked |= {
-            f"{name} check rules": [tool, "check", "rules", "--lint=all", monitoring / "alert_rules.yml"],
-            f"{name} check config": [tool, "check", "config", "--lint=all", monitoring / "prometheus.yml"],
-            f"{name} test rules": [tool, "test", "rules", monitoring / "alert_rules_test.yml"],
+            f"{name} check rules": ([tool, "check", "rules", "--lint=all", rules], ("alert_rules.yml",)),
+            f"{name} check config": ([tool, "check", "config", "--lint=all", config], ("prometheus.yml",)),
+            f"{name} test rules": ([tool, "test", "rules", tests], ("alert_rules.yml", "alert_rules_test.yml")),
         }
-    asked["amtool check-config"] = [amtool, "check-config", monitoring / "alertmanager.yml"]
+    routing = monitoring / "alertmanager.yml"
+    asked["amtool check-config"] = ([amtool, "check-config", routing], ("alertmanager.yml", ".tmpl"))
     answers = {}
-    for name, command in asked.items():
-        done = subprocess.run(command, cwd=monitoring, capture_output=True, text=True, check=False)
-        answers[name] = _VARYING.sub("_", f"{done.returncode} {done.stdout} {done.stderr}")
+    for name, (command, reads) in asked.items():
+        if not changed or changed.endswith(reads):
+            done = subprocess.run(command, cwd=monitoring, capture_output=True, text=True, check=False)
+            answers[name] = _VARYING.sub("_", f"{done.returncode} {done.stdout} {done.stderr}")
     return answers
 
 

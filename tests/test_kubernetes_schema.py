@@ -120,16 +120,6 @@ def test_the_version_that_is_looked_at(chosen: str | None, version: kubernetes_s
     assert kubernetes_schema.version_for(chosen) == version
 
 
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("500m", 0.5), ("2", 2), ("1Ki", 1024), ("1.5Gi", 1.5 * 2**30), ("1e3", 1000), ("5E", 5e18), (".5", 0.5),
-     ("2n", 2e-9),
-     ("256MB", None), ("1 Gi", None), ("", None), ("Mi", None), ("1e", None), ("0x10", None)],
-)  # fmt: skip
-def test_quantities(text: str, number: float | None) -> None:
-    assert kubernetes_schema.quantity(text) == (pytest.approx(number) if number is not None else None)
-
-
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 99999) | st.sampled_from(["shop", "1", "", "500m", "http"]),
     lambda inner: (

@@ -304,23 +304,6 @@ def is_quantity(text: str) -> bool:
     return _QUANTITY_TEXT.fullmatch(text) is not None
 
 
-_FACTORS = {
-    "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
-    "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60,
-}  # fmt: skip
-
-
-def quantity(text: str) -> float | None:
-    """Return the number that a quantity stands for; None if it is none."""
-    if not is_quantity(text):
-        return None
-    try:
-        return float(text)  # with a decimal exponent, or none
-    except ValueError:
-        digits = text.rstrip("numkKMGTPEi")
-        return float(digits) * _FACTORS[text[len(digits) :]]
-
-
 def _named(part: Part) -> str:
     name = part.string("name")
     of = f" of `{name}`" if name and len(part.route) > 1 else ""

@@ -82,6 +82,17 @@ def _told_apart(root: RoutePart) -> dict[str, frozenset[str]]:
     return {label: values for label, values in named.items() if len(values) > 1 and label != "alertname"}
 
 
+def _meant(rule: Rule, routed: RoutedAlerts) -> bool:
+    """Whether a route was meant for an alert, and spells its name wrongly: that is told of the route."""
+    names = {each.name for each in routed.rules}
+    for route in routed.config.routes:
+        for each in route.matchers:
+            only = values_of(each.matcher).only if each.matcher.label == "alertname" else None
+            if any(name not in names and nearest(name, [rule.name]) for name in only or ()):
+                return True
+    return False
+
+
 def _unknown(
     label: str, known: frozenset[str], routed: RoutedAlerts, root: RoutePart, falling: set[int]
 ) -> Iterator[Remark]:
@@ -92,7 +103,7 @@ def _unknown(
         for rule in routed.rules
         if id(rule) in falling and label in rule.labels and rule.labels[label] not in known | {""}
     ]
-    outside = [rule for rule in outside if "{{" not in rule.labels[label]]
+    outside = [rule for rule in outside if "{{" not in rule.labels[label] and not _meant(rule, routed)]
     if len(inside) < _FEWEST or len(outside) * 10 > max(10, len(inside)):
         return
     for rule in outside:

@@ -75,11 +75,12 @@ def _of_pods(model: Model, process: Process, host: str, port: int) -> str:
     if address is None:
         near = [one.name for one in model.services.all if one.namespaces == namespaces]
         name = host.split(".")[1] if "." in host else host
+        space = next(iter(namespaces), "")
         pods = [p for p in model.cluster.pods if process.workload is not None and p.object is process.workload]
         known = [one.name for pod in pods for one in model.services.of_pod(pod)]
         return (
             f"no Service is called {name}: {offered(name, known)}"
-            if known and name not in near and "svc" in host
+            if known and name not in near and "svc" in host and not model.references.ungoverned(name, space)
             else ""
         )
     service = address.services[0]

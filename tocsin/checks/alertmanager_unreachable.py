@@ -226,6 +226,8 @@ def _no_service(host: str, model: Model) -> str:
     if not managers or not re.search(r"\.svc(?:\.|$)", host):
         return ""
     steps = re.sub(r"\.svc.*$", "", host).split(".")
+    if len(steps) > 1 and model.references.ungoverned(steps[-2], steps[-1]):
+        return ""
     for service in model.services.all:
         spaces = sorted(service.namespaces)
         if service.name in steps[:-1] and len(spaces) == 1 and spaces[0] != steps[-1] and steps[-2] == service.name:

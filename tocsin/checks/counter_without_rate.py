@@ -125,4 +125,6 @@ def _counter(name: str, model: Model, *, any_total: bool = False) -> bool | None
         return True if told == {"counter"} else None
     if name in _SURE:
         return True
+    if "consecutive" in name:  # it begins anew with the first success
+        return None
     return False if _EVENTS.search(name) or (any_total and name.endswith("_total")) else None

@@ -11,6 +11,7 @@ from tocsin.model import Model
 from tocsin.model.alert_numbers import Alert
 from tocsin.model.statements import Witness
 from tocsin.promql import PromQLError, Span
+from tocsin.promql.intervals import LOOKBACK
 from tocsin.promql.thresholds import Threshold
 
 _RULES = """\
@@ -133,6 +134,8 @@ def _of_intervals(model: Model) -> Iterator[Remark]:
 def _of_source(source: DataSource, intervals: set[float], model: Model) -> Remark | None:
     said = source.part.get("jsonData", "timeInterval")
     shortest, longest = min(intervals), max(intervals)
+    if shortest > LOOKBACK:
+        return None  # then it is the scrapes that are too seldom
     scraped = f"every {shortest:g} s" if shortest == longest else f"every {shortest:g} to {longest:g} s"
     try:
         interval = parse_duration(said.text) if said.text else _DEFAULT_INTERVAL

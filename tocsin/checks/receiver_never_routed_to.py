@@ -33,6 +33,9 @@ def receiver_never_routed_to(receiver: ReceiverPart) -> Iterator[Remark]:
     used = {route.receiver for route in receiver.config.routes}
     if not used or not receiver.name or receiver.name in used or not receiver.integrations:
         return
+    known = {each.name for each in receiver.config.receivers}
+    if used - known:
+        return  # some route names a receiver wrongly, this one perhaps: the configuration is refused for that
     kinds = ", ".join(sorted({each.kind for each in receiver.integrations}))
     near = nearest(receiver.name, used, most=1)
     more = f"; the routes name {', '.join(sorted(used))}" if not near else f"; one names {near[0]!r}"

@@ -227,7 +227,8 @@ def _unbound(model: Model, process: Process, asked: dict[str, tuple[str, frozens
     for binding in model.cluster.of("ClusterRoleBinding", "RoleBinding"):
         for subject in binding.part.list("subjects"):
             same = subject.string("kind") == "ServiceAccount" and subject.string("name") == name
-            if same and subject.string("namespace"):
+            where = frozenset({subject.string("namespace")})
+            if same and subject.string("namespace") and model.references.there("ServiceAccount", name, where):
                 job = next(iter(asked.values()))[0]
                 own = ", ".join(sorted(model.cluster.namespaces(process.workload))) if process.workload else ""
                 message = (

@@ -35,11 +35,20 @@ _FETCHES = re.compile(
 )
 """Fields without whose value nothing arrives."""
 
+_OF_FILES = frozenset(
+    [
+        *("url", "api_url", "webhook_url", "routing_key", "service_key", "api_key", "bot_token", "token", "user_key"),
+        *("password", "credentials", "auth_password", "smtp_auth_password"),
+        *("slack_api_url", "opsgenie_api_key", "victorops_api_key"),
+    ]
+)
+"""Fields beside which there is one of the same name and `_file` (prometheus/alertmanager, config/notifiers.go)."""
+_BEFORE = "replace the variable before the program reads its configuration."
+
 
 @check(
     severity=Severity.ERROR,
-    fix="Name a file that holds the value (`url_file`, `bot_token_file`, `credentials_file`), or replace the variable "
-    "before the program reads its configuration.",
+    fix=f"Name a file that holds the value (`url_file`, `bot_token_file`, `credentials_file`), or {_BEFORE}",
     bad=Example({"compose.yml": _COMPOSE, "alertmanager.yml": _CONFIG.format(field='url: "${HOOK}"')}, at="${HOOK}"),
     good=Example({"compose.yml": _COMPOSE, "alertmanager.yml": _CONFIG.format(field="url_file: /run/secrets/hook")}),
 )
@@ -92,4 +101,6 @@ def _left(process: Process, whole: Part, given: set[str]) -> Iterator[Remark]:
                 f"{process.subject} is given {names[0]} and does not read it: `{field}` is `{part.text[:80]}` as it is"
             )
             severity = Severity.ERROR if _FETCHES.search(field) else Severity.WARNING
-            yield at(part, message, subject=".".join(steps), severity=severity)
+            cure = f"Write `{field}_file`, the path of a file that holds the value, or {_BEFORE}"
+            fix = cure if field in _OF_FILES and not (field == "routing_key" and "victorops_configs" in steps) else ""
+            yield at(part, message, subject=".".join(steps), severity=severity, fix=fix)

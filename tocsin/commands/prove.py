@@ -6,17 +6,19 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tocsin.engines.rule_engines import RuleEngine, environment_engines, rule_engine
 from tocsin.atomic import write_json
+from tocsin.engines.rule_engines import RuleEngine, environment_engines, rule_engine
 from tocsin.model import Model
 from tocsin.report.console import run_console
 from tocsin.report.proofs.text import print_report, summary
-from tocsin.simulation.problems import subjects
-from tocsin.simulation.proofs import published
+from tocsin.simulation.coverage import coverage
+from tocsin.simulation.exporting import export, file_names
+from tocsin.simulation.problems import Subject, subjects
+from tocsin.simulation.proofs import AlertProof, published
 from tocsin.simulation.proving import Asked, prove
 from tocsin.simulation.sharding import prove_in_shards, read_shard
 from tocsin.simulation.storage import Storage, cache_folder
@@ -73,19 +75,70 @@ def run(options: argparse.Namespace) -> int:
         report = prove_in_shards(_again(options), shard, workers, _tell(options))
     else:
         proofs = list(prove(chosen, _request(options, engines), _tell(options)))
+        if options.export is not None:
+            _export(options, model, every, dict(zip(chosen, proofs, strict=True)), engines[0])
         report = published([each.name for each in engines], proofs)
+    if options.progress is None:
+        report["coverage"] = _coverage(model, engines[0], options)
     if options.json:
         if not options.quiet:
             print(f"tocsin: {summary(report)}", file=sys.stderr)
         print(json.dumps(report, indent=1))
     else:
         print_report(run_console(), report, whole=options.all)
-    return _code(report)
+    short = list(_short(options, report))
+    for said in short:
+        print(f"tocsin: {said}", file=sys.stderr)
+    return _code(report, short=bool(short))
 
 
-def _code(report: dict[str, Any]) -> int:
+def _short(options: argparse.Namespace, report: dict[str, Any]) -> Iterator[str]:
+    """Yield which minimum is missed, and by how much."""
+    for name, key, field, what in (
+        ("min_coverage", "coverage", "coverage", "of the alerts are seen by the owner's tests"),
+        ("min_mutation_score", "mutation", "score", "of the mutants are told from their rules"),
+    ):
+        least = getattr(options, name)
+        found = report[key].get(field, 0.0)
+        if least is not None and found < least:
+            yield f"{found:.1%} {what}, and --{name.replace('_', '-')} asks for {least:.1%}"
+
+
+def _code(report: dict[str, Any], *, short: bool) -> int:
     verdicts = {each["verdict"] for each in report["alerts"]}
-    return FAILED if "failed" in verdicts else INCONCLUSIVE if "inconclusive" in verdicts else 0
+    return FAILED if "failed" in verdicts or short else INCONCLUSIVE if "inconclusive" in verdicts else 0
+
+
+def _export(
+    options: argparse.Namespace,
+    model: Model,
+    every: Sequence[Subject],
+    proven: Mapping[Subject, AlertProof],
+    engine: RuleEngine,
+) -> None:
+    try:
+        writing = export(model, proven.items(), options.export, engine, file_names(every))
+    except OSError as error:
+        raise BadSystem((Problem(Place(str(options.export)), f"cannot be written: {error.strerror}"),)) from error
+    if not options.quiet:
+        print(f"tocsin: {len(writing.files)} test files written to {options.export}", file=sys.stderr)
+        for said in writing.left_out:
+            print(f"tocsin: left out: {said}", file=sys.stderr)
+
+
+def _coverage(model: Model, engine: RuleEngine, options: argparse.Namespace) -> dict[str, Any]:
+    """Return what the owner's own tests see of the alerts; nothing if there are no such tests."""
+    if engine.vmalert or not model.promtool_tests:
+        return {"alerts": len(model.alerts), "covered": 0, "coverage": 0.0, "findings": [], "by_alert": {}}
+    tell = _tell(options)
+    done = [0]
+
+    def more(count: int) -> None:
+        done[0] += count
+        if done[0] % 20 == 0 or done[0] == len(model.alerts):
+            tell("the owner's tests", done[0], len(model.alerts))
+
+    return dict(coverage(model, engine, more).written())
 
 
 def _share(text: str) -> float:

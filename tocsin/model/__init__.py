@@ -30,7 +30,7 @@ from tocsin.model.network import Network
 from tocsin.model.notifications import Notifications
 from tocsin.model.numbers import Numbers
 from tocsin.model.operated import operated_stacks
-from tocsin.model.patches import is_patch, patch_files
+from tocsin.model.patches import is_patch
 from tocsin.model.processes import Process, processes
 from tocsin.model.provisioning import provisioning_files, read_data_sources, read_providers
 from tocsin.model.references import References
@@ -138,7 +138,7 @@ class Model:
 
     @cached_property
     def _patch_files(self) -> frozenset[str]:
-        return patch_files(self.folder)
+        return self.cluster.kustomizations.patch_files
 
     def objects_of(self, *kinds: str) -> tuple[KubernetesObject, ...]:
         """Return the Kubernetes objects of some kinds."""

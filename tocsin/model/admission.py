@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from tocsin.artefacts.kubernetes import PLACEHOLDER, KubernetesObject
-from tocsin.kubernetes_schema import Refusal, quantity
+from tocsin.kubernetes_schema import Refusal
+from tocsin.model.quantities import quantity
 from tocsin.model.selectors import selects
 from tocsin.model.workloads import Container, Workload
 from tocsin.part import Part

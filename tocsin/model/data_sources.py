@@ -136,6 +136,8 @@ def _of_cluster(grafana: Grafana, kind: str, host: str, port: int) -> str:
     names = {service.name for service in near}
     if model.cluster.hidden("Service") or not namespaces or not names:
         return ""
+    if any(model.references.ungoverned(match["name"], namespace) for namespace in namespaces):
+        return ""  # a StatefulSet misses it too: it is the Service that is called otherwise
     runs = [s.name for s in near if s.pods and all(role_of(pod) == kind for pod in s.pods)]
     if not _near(match["name"], names) and (len(runs) != 1 or not own):
         return ""

@@ -52,6 +52,8 @@ _API = Outside("the API server")
 _API_PORTS = (6443, 443, 8443, 16443)
 """Where API servers listen: kubeadm's, the great providers', minikube's, MicroK8s's."""
 _ORDER: tuple[Purpose, ...] = ("scrape", "probe", "notification", "gossip", "dashboard")
+"""What is told first, where one reason keeps several from asking for names."""
+_GRAVEST: tuple[Purpose, ...] = ("notification", "scrape", "probe", "gossip", "dashboard")
 """What is told first, where one reason shuts several ways."""
 
 
@@ -149,27 +151,41 @@ class Flows:
         return tuple({_identity(flow): flow for flow in reversed(found)}.values())[::-1]
 
     def blocked(self, *purposes: Purpose) -> Iterator[Blocked]:
-        """Yield what is surely shut of the ways of some purposes, those with one reason together."""
+        """Yield what is surely shut, those ways with one reason together, where the first of them is for a purpose."""
+        for blocked in self._shut:
+            if blocked.flows[0].purpose in purposes:
+                yield blocked
+
+    @cached_property
+    def _shut(self) -> tuple[Blocked, ...]:
+        """What is surely shut, the gravest way of each reason first."""
         found: dict[tuple[str, tuple[object, ...]], list[tuple[Flow, Denial]]] = {}
         for flow in self.all:
-            if flow.purpose in purposes:
-                used = {other.port for other in self.all if other.source is flow.source}
-                denial = self._model.network.denial(flow.source, flow.target, flow.port, flow.protocol, used=used)
-                if denial is not None:
-                    found.setdefault((denial.part.file, denial.part.route), []).append((flow, denial))
-        for pairs in found.values():
-            yield Blocked(tuple(flow for flow, _ in pairs), pairs[0][1])
+            used = {other.port for other in self.all if other.source is flow.source}
+            denial = self._model.network.denial(flow.source, flow.target, flow.port, flow.protocol, used=used)
+            if denial is not None:
+                found.setdefault((denial.part.file, denial.part.route), []).append((flow, denial))
+        each = (sorted(pairs, key=lambda pair: _GRAVEST.index(pair[0].purpose)) for pairs in found.values())
+        return tuple(Blocked(tuple(flow for flow, _ in pairs), pairs[0][1]) for pairs in each)
 
     def nameless(self, purpose: Purpose) -> Iterator[Blocked]:
-        """Yield the pods that may ask nobody for the names that they need, each purpose its own."""
+        """Yield the pods that may ask nobody for the names that they need, those with one reason together."""
+        for blocked in self._nameless:
+            if blocked.flows[0].purpose == purpose:
+                yield blocked
+
+    @cached_property
+    def _nameless(self) -> tuple[Blocked, ...]:
+        found: dict[tuple[str, tuple[object, ...]], list[tuple[Flow, Denial]]] = {}
         for pod in {id(flow.source): flow.source for flow in self.all}.values():
             needs = [flow for flow in self.all if flow.source is pod and flow.named]
-            if not needs or min(_ORDER.index(flow.purpose) for flow in needs) != _ORDER.index(purpose):
-                continue
-            denial = self._model.network.denial(pod, DNS, 53, "UDP")
+            denial = self._model.network.denial(pod, DNS, 53, "UDP") if needs else None
             if denial is not None and self._model.network.surely_nameless(pod):
-                flow = Flow(purpose, pod, DNS, 53, needs[0].origin, f"names such as that of {needs[0].said}", "UDP")
-                yield Blocked((flow,), denial)
+                first = min(needs, key=lambda flow: _ORDER.index(flow.purpose))
+                flow = Flow(first.purpose, pod, DNS, 53, first.origin, f"names such as that of {first.said}", "UDP")
+                found.setdefault((denial.part.file, denial.part.route), []).append((flow, denial))
+        each = (sorted(pairs, key=lambda pair: _ORDER.index(pair[0].purpose)) for pairs in found.values())
+        return tuple(Blocked(tuple(flow for flow, _ in pairs), pairs[0][1]) for pairs in each)
 
     def unserved(self) -> Iterator[Blocked]:
         """Yield the pods that find their targets by asking the API server, and may not reach it on any of its ports."""

@@ -15,8 +15,9 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from tocsin.artefacts.compose import ComposeFile
-from tocsin.artefacts.folder import SourceFile
 from tocsin.artefacts.kubernetes import KubernetesObject
+from tocsin.model.cluster import Holder, together
+from tocsin.model.kustomizations import Entry
 from tocsin.part import Part
 from tocsin.source import Document, Place
 
@@ -342,7 +343,7 @@ def _expanded(model: Model, source: str, target: str, named: Part | None) -> dic
 
 
 def _orchestrated(model: Model) -> Iterator[Process]:
-    maps = _config_maps(model)
+    holders = model.cluster.holders
     for workload in model.workloads:
         volumes = {part.string("name"): part for part in workload.pod.list("spec", "volumes")}
         for container in workload.containers:
@@ -350,73 +351,34 @@ def _orchestrated(model: Model) -> Iterator[Process]:
             program = program_of(container.part.string("image")) or _program_of_arguments(arguments)
             if program is None or container.init:
                 continue
-            files, opaque = _mounted(container.part, volumes, maps, workload.object.namespace)
+            files, opaque = _mounted(container.part, volumes, holders, model.cluster.namespaces(workload.object))
             subject = f"{workload.subject}/{container.part.string('name')}"
             yield Process(program, container.part, subject, arguments, files, opaque, workload.object, workload.pod)
 
 
-@dataclass(frozen=True)
-class _Map:
-    namespace: str
-    secret: bool
-    entries: Mapping[str, Content]
+_Holders = Mapping[tuple[str, str], tuple[Holder, ...]]
 
 
-def _config_maps(model: Model) -> dict[tuple[bool, str], list[_Map]]:
-    """Return the ConfigMaps and Secrets whose keys are known, by whether they are secret and by name."""
-    found: dict[tuple[bool, str], list[_Map]] = {}
-    for each in model.objects_of("ConfigMap", "Secret"):
-        secret = each.kind == "Secret"
-        entries = {
-            key: Content(value.file, None if secret and section == "data" else value, value)
-            for section in ("data", "stringData", "binaryData")
-            for key, value in each.part.get(section).items()
-        }
-        found.setdefault((secret, each.name), []).append(_Map(each.namespace, secret, entries))
-    for file in kustomizations(model):
-        for document in file.documents:
-            whole = Part.whole(document)
-            for key, secret in (("configMapGenerator", False), ("secretGenerator", True)):
-                for generator in whole.list(key):
-                    entries = _generated(model, generator)
-                    namespace = generator.string("namespace") or whole.string("namespace")
-                    name = generator.string("name")
-                    found.setdefault((secret, name), []).append(_Map(namespace, secret, entries))
-    return found
-
-
-def kustomizations(model: Model) -> Iterator[SourceFile]:
-    """Yield the files that kustomize reads first in their folder."""
-    for name, file in model.folder.files.items():
-        if posixpath.basename(name).lower() in ("kustomization.yaml", "kustomization.yml"):
-            yield file
-
-
-def _generated(model: Model, generator: Part) -> dict[str, Content]:
-    here = posixpath.dirname(generator.file)
-    found: dict[str, Content] = {}
-    for part in generator.list("files"):
-        key, _, path = part.text.rpartition("=")
-        name = _joined(here, path)
-        known = name in model.file_names
-        found[key or posixpath.basename(path)] = Content(name if known else "", None, part)
-    for part in generator.list("literals"):
-        found[part.text.partition("=")[0]] = Content("", None, part)
-    return found
+def _content(holder: Holder, entry: Entry) -> Content:
+    """Return what a key of a ConfigMap or a Secret is as a file."""
+    if holder.part.string("kind") not in ("ConfigMap", "Secret"):  # it is generated, of files or of a literal
+        return Content(entry.file or "", None, entry.part)
+    encoded = holder.kind == "Secret" and entry.part.route[-2:-1] == ("data",)
+    return Content(entry.part.file, None if encoded else entry.part, entry.part)
 
 
 def _mounted(
     container: Part,
     volumes: Mapping[str, Part],
-    maps: Mapping[tuple[bool, str], list[_Map]],
-    namespace: str,
+    holders: _Holders,
+    namespaces: frozenset[str],
 ) -> tuple[dict[str, Content], tuple[str, ...]]:
     found: dict[str, Content] = {}
     opaque: list[str] = []
     for mount in container.list("volumeMounts"):
         target = posixpath.normpath(mount.string("mountPath") or "/")
         volume = volumes.get(mount.string("name"))
-        held = None if volume is None else _held(volume, maps, namespace)
+        held = None if volume is None else _held(volume, holders, namespaces)
         if held is None:
             opaque.append(target)
             continue
@@ -431,29 +393,23 @@ def _mounted(
     return found, tuple(opaque)
 
 
-def _held(volume: Part, maps: Mapping[tuple[bool, str], list[_Map]], namespace: str) -> dict[str, Content] | None:
+def _held(volume: Part, holders: _Holders, namespaces: frozenset[str]) -> dict[str, Content] | None:
     """Return what a volume holds, by path; None if that is not known."""
     if volume.get("projected"):
         found: dict[str, Content] = {}
         for source in volume.list("projected", "sources"):
-            inside = _held(source, maps, namespace)
+            inside = _held(source, holders, namespaces)
             if inside is None:
                 return None
             found |= inside
         return found
-    for key, secret, naming in (("configMap", False, "name"), ("secret", True, "secretName")):
+    for key, kind, naming in (("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName")):
         reference = volume.get(key)
         if not reference:
             continue
         name = reference.string(naming) or reference.string("name")
-        known = [
-            m for m in maps.get((secret, name), []) if not (m.namespace and namespace and m.namespace != namespace)
-        ]
-        entries: dict[str, Content] | None = None
-        if known:
-            entries = {}
-            for each in known:
-                entries |= each.entries
+        known = [one for one in holders.get((kind, name), ()) if together(one.namespaces, namespaces)]
+        entries = {each.key: _content(one, each) for one in known for each in one.entries} if known else None
         items = reference.list("items")
         if not items:
             return entries

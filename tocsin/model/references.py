@@ -135,6 +135,14 @@ class References:
                 Reference(one, name, "Service", name.text, here, "backend") for name, _ in ingress_backends(part)
             )
 
+    def ungoverned(self, name: str, namespace: str) -> bool:
+        """Tell whether a StatefulSet counts on a Service that is not there: others that ask for it are right."""
+        naming = self._by_target.get(("Service", name), ())
+        where = frozenset({namespace} - {""})
+        return any(one.field == "serviceName" and together(one.namespaces, where) for one in naming) and not self.there(
+            "Service", name, where
+        )
+
     def found(self, reference: Reference) -> bool:
         """Tell whether the folder has what is named, or every cluster does."""
         pattern = BUILT_IN.get(reference.kind)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -64,13 +65,18 @@ class Writing:
 
 
 def export(
-    model: Model, pairs: Iterable[tuple[Subject, AlertProof]], folder: Path, engine: RuleEngine
+    model: Model,
+    pairs: Iterable[tuple[Subject, AlertProof]],
+    folder: Path,
+    engine: RuleEngine,
+    names: Mapping[str, str],
 ) -> Writing:
     """Write the tests of proven alerts into a folder; every file passes under the engine as it stands there.
 
-    Files of the same names are written over; others are left alone. Raises EngineTrouble and OSError.
+    `names` are those of `file_names`. Files of the same names are written over; others are left alone. Raises
+    EngineTrouble and OSError.
     """
-    made = list(_made(model, pairs))
+    made = list(_made(model, pairs, names))
     folder.mkdir(parents=True, exist_ok=True)
     on_own = [each for each in made if each.own]
     passed = _passing(engine, on_own, lambda each: _own_rules(model, each))
@@ -79,6 +85,7 @@ def export(
     writing = Writing()
     for each in made:
         path = folder / f"{each.name}.test.yml"
+        names: Sequence[str]
         if id(each) in passed:
             names = [os.path.relpath(model.folder.directory / name, folder) for name in each.own]
         elif id(each) in extracted:
@@ -111,12 +118,13 @@ def _file(each: Exported, rules: Sequence[str]) -> str:
     return f"rule_files: [{', '.join(map(_quoted, rules))}]\n{each.tests}"
 
 
-def _made(model: Model, pairs: Iterable[tuple[Subject, AlertProof]]) -> Iterator[Exported]:
-    names: set[str] = set()
+def _made(
+    model: Model, pairs: Iterable[tuple[Subject, AlertProof]], names: Mapping[str, str]
+) -> Iterator[Exported]:
     for subject, proof in pairs:
         if subject.alert is None or not proof.tests:
             continue
-        base = _base(proof, names)
+        base = names[subject.id]
         rules = rules_text(Problem(alert=subject.alert, recorded=subject.recorded))
         for claim, test in _by_claim(proof.tests):
             name = f"{base}.{_STRANGE.sub('-', claim)}"
@@ -130,17 +138,32 @@ def _made(model: Model, pairs: Iterable[tuple[Subject, AlertProof]]) -> Iterator
             )
 
 
-def _base(proof: AlertProof, names: set[str]) -> str:
-    """Return a name for an alert's files that no other alert's have: with its group and labels where it needs them."""
-    tail = proof.id.partition("::")[2]
-    for wanted in (proof.name, f"{proof.name}.{tail}", f"{proof.name}.{tail}.{_STRANGE.sub('-', proof.file)}"):
-        name = _STRANGE.sub("-", wanted).strip("-")
-        if name.lower() not in names:
-            names.add(name.lower())
-            return name
-    number = sum(1 for name in names if name.startswith(proof.name.lower()))
-    names.add(f"{proof.name}.{number}".lower())
-    return f"{_STRANGE.sub('-', proof.name)}.{number}"
+def file_names(subjects: Iterable[Subject]) -> Mapping[str, str]:
+    """Return a name for the files of each alert, by case id: with its group and its file where it needs them.
+
+    The names are those of the whole system, so that several parts of it can be written into one folder.
+    """
+    ids = {each.id: each.rule.name for each in subjects}
+    found: dict[str, str] = {}
+    waiting = list(ids)
+    for form in (_by_name, _by_group, _by_file):
+        names = {case: _STRANGE.sub("-", form(case, ids[case])).strip("-.") for case in waiting}
+        counts = Counter(name.lower() for name in (*names.values(), *found.values()))
+        found |= {case: name for case, name in names.items() if counts[name.lower()] == 1}
+        waiting = [case for case in waiting if case not in found]
+    return found | {case: f"alert-{number}" for number, case in enumerate(waiting)}
+
+
+def _by_name(_: str, name: str) -> str:
+    return name
+
+
+def _by_group(case: str, name: str) -> str:
+    return f"{name}.{case.rpartition('::')[2]}"
+
+
+def _by_file(case: str, name: str) -> str:
+    return f"{name}.{case.partition('@')[2]}"
 
 
 def _own(model: Model, subject: Subject) -> tuple[str, ...]:
@@ -207,7 +230,7 @@ def _text(name: str, claim: str, test: Test, proof: AlertProof) -> str:
     """Return a test file without its first line, which names the rules."""
     lines = [
         f"# {_said(claim, proof)}",
-        *(f"# {proof.name}: {' '.join(line.split())}" for line in proof.expression.strip().splitlines() if line.strip()),
+        *(f"# {' '.join(line.split())}" for line in proof.expression.strip().splitlines() if line.strip()),
         f"evaluation_interval: {seconds_text(test.evaluation)}",
         "tests:",
         f"- name: {_quoted(name)}",
@@ -274,4 +297,6 @@ def _expected(pages: Sequence[Page]) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    """Return a text as a YAML scalar: in single quotes where that reads better than escapes."""
+    plain = text.isprintable() and "'" not in text and ('"' in text or "\\" in text)
+    return f"'{text}'" if plain else json.dumps(text, ensure_ascii=False)

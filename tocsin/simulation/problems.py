@@ -17,7 +17,7 @@ DEEPEST = 20
 """How many recording rules deep an alert is followed."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
     """An alert that is to be proven."""
 

@@ -108,6 +108,8 @@ class AlertProof:
     free_input: Input | None = None
     grounded_input: Input | None = None
     pages: tuple[Page, ...] = ()
+    more_pages: bool = False
+    """Whether there are further pages."""
     tests: tuple[Test, ...] = ()
     """The tests that the first engine confirmed: on the ground where it is proven there, else on free input."""
 
@@ -115,6 +117,11 @@ class AlertProof:
     def verdict(self) -> Verdict:
         """The alert's verdict, with the reason."""
         return _verdict(self)
+
+    @property
+    def pages_whole(self) -> bool:
+        """Whether the engine told of every alert that there is where the alert is first said to fire."""
+        return bool(self.pages) and not self.more_pages
 
     @property
     def fires(self) -> Standing:

@@ -32,6 +32,8 @@ ATTEMPTS = 3
 """How often an alert is searched for where the engine disagrees."""
 CHUNK = 400
 """Alerts that are proven together; what is proven of them is kept before the next."""
+MOST_PAGES = 6
+"""Alerts of one rule that are kept as they would be sent."""
 _UNPINNED = ("fires", "inactive", "blip")
 """Claims in which a difference of one evaluation between engines is no matter."""
 
@@ -142,7 +144,7 @@ class _Prover:
         if self._asked.grounded:
             asked = [each for each in readable if _worth_grounding(each, free[each.id], first.generation)]
             on_ground = self._search(
-                first, asked, "grounded input", lambda s, seed: s.grounded(first.generation, seed=seed)
+                first, asked, "grounded input", lambda s, seed: s.grounded(first.generation, seed=seed), pages=True
             )
         elsewhere = {engine.name: self._compare(engine, readable, free) for engine in others}
         for each in subjects:
@@ -167,7 +169,7 @@ class _Prover:
         waiting = list(subjects)
         for attempt in range(ATTEMPTS):
             requests = (
-                Request(key=each.id, problem=problem(each, attempt), ask_pages=pages and attempt == 0)
+                Request(key=each.id, problem=problem(each, attempt), ask_pages=pages)
                 for each in waiting
             )
             said = f"{engine.name}, {what}" + (f", search {attempt + 1}" if attempt else "")
@@ -265,11 +267,16 @@ def _proof(
         notes=solution.notes if solution else (),
         free_input=_input(solution, "it fires") if solution else None,
         tests=_confirmed(free),
-        pages=tuple(
-            Page(labels=page.labels, annotations=page.annotations) for trial in free.trials for page in trial.pages[:3]
-        )[:3],
     )
+    proof = _with_pages(proof, free)
     return _with_ground(proof, subject, free, grounded, generation)
+
+
+def _with_pages(proof: AlertProof, found: _Found) -> AlertProof:
+    """Return a proof with what the engine would send where the tests first say that the alert fires."""
+    rendered = next((t.pages for t in found.trials if t.outcome is found.solution), ())
+    pages = tuple(Page(labels=each.labels, annotations=each.annotations) for each in rendered[:MOST_PAGES])
+    return replace(proof, pages=pages, more_pages=len(rendered) > MOST_PAGES)
 
 
 def _properties(subject: Subject, free: _Found) -> Iterator[tuple[str, Property]]:
@@ -343,9 +350,8 @@ def _with_ground(
         return replace(proof, grounded_reason="the files of the system say nothing of its input")
     if grounded.standing is Standing.PROVEN and grounded.solution is not None:
         shown = _input(grounded.solution, "it fires")
-        return replace(
-            proof, grounded=Ground.PROVEN, grounded_reason=said, grounded_input=shown, tests=_confirmed(grounded)
-        )
+        on_ground = replace(proof, grounded=Ground.PROVEN, grounded_reason=said, grounded_input=shown)
+        return _with_pages(replace(on_ground, tests=_confirmed(grounded)), grounded)
     why = f"no input of this system was found that fires it ({grounded.reason}); {said}"
     return replace(proof, grounded=Ground.OPEN, grounded_reason=why, grounded_input=_contract(subject))
 

@@ -136,10 +136,10 @@ class Aiming(Functions):
 
     def _number_sum(self, node: Binary, path: Path, target: Line, one: Line | None, other: Line | None) -> None:
         ago = shift(node.right) if node.op == "-" and not self.setting.split else 0.0
-        if ago and one is None and other is None and not shift(node.left):
-            if unshifted(node.right) == unwrapped(node.left) and self.pick((1, 0)):
-                self._grow(node.left, path, target.value / ago)
-                return
+        same = ago and not shift(node.left) and unshifted(node.right) == unwrapped(node.left)
+        if same and one is None and other is None and self.pick((1, 0)):
+            self._grow(node.left, path, target.value / ago)
+            return
         sign = 1.0 if node.op == "+" else -1.0
         if one is not None:
             rest = Line((target.value - one.value) * sign, (target.slope - one.slope) * sign)
@@ -151,7 +151,7 @@ class Aiming(Functions):
             else:
                 part = self.pick((max(10.0, -2 * target.value), max(0.0, -target.value), 1000.0 + abs(target.value)))
             if not self._attempt(lambda: self.number(node.right, path, Line(part))):
-                other = self._nominal(node.right, path)
+                other = self.nominal(node.right, path)
             else:
                 other = self.value(node.right, path) or Line(part)
         self.number(node.left, path, Line(target.value - sign * other.value, target.slope - sign * other.slope))
@@ -161,7 +161,7 @@ class Aiming(Functions):
             side = node.left if self.pick((0, 1)) else node.right
             found = 1.0
             if not self._attempt(lambda: self.number(side, path, Line(found))):
-                self._nominal(side, path)
+                self.nominal(side, path)
             one, other = self.value(node.left, path), self.value(node.right, path)
             if one is not None and other is not None:
                 self._number_arithmetic(node, path, target)
@@ -180,30 +180,38 @@ class Aiming(Functions):
                 raise ImpossibleError("a quotient that is nothing")
             self.number(node.right, path, Line(one.value / target.value))
             return
-        if one is None and other is None and target.value and self._shared(node, path):
-            whole = self.pick((100.0, 1.0, 1000.0))
-            if self._attempt(lambda: self._both(node, path, target, whole)):
-                return
-        if other is None and target.value and self.pick((_filters(node.left), not _filters(node.left))):
-            begun = self._natural(node.left, path)
-            if begun is not None and begun.value:
-                self.number(node.right, path, Line(begun.value / target.value))
-                return
         if other is None:
-            nominal = self.pick((100.0, 1.0, 1000.0, 10.0))
+            if target.value and self._ratio_from_left(node, path, target):
+                return
             if self._within_other(node, path) and 0 <= target.value < 1 and not self.wish.variation % 2:
                 # The right side counts what the left side counts as well.
                 target = Line(target.value / (1 - target.value))
-            if not self._attempt(lambda: self.number(node.right, path, Line(nominal))):
-                other = self._nominal(node.right, path)
-            else:
-                other = self.value(node.right, path) or Line(nominal)
-            again = self.value(node.left, path)
-            if again is not None:
+            other = self._ratio_right(node, path)
+            if self.value(node.left, path) is not None:
                 return  # both sides are the same series: what comes of it is for the evaluation to tell
         if other.slope:
             raise ImpossibleError("a quotient with the clock")
         self.number(node.left, path, Line(target.value * other.value, target.slope * other.value))
+
+    def _ratio_right(self, node: Binary, path: Path) -> Line:
+        nominal = self.pick((100.0, 1.0, 1000.0, 10.0))
+        if self._attempt(lambda: self.number(node.right, path, Line(nominal))):
+            return self.value(node.right, path) or Line(nominal)
+        return self.nominal(node.right, path)
+
+    def _ratio_from_left(self, node: Binary, path: Path, target: Line) -> bool:
+        """Settle a quotient's left side first, where the right side reads the same series, or the left filters."""
+        if self._shared(node, path):
+            whole = self.pick((100.0, 1.0, 1000.0))
+            if self._attempt(lambda: self._both(node, path, target, whole)):
+                return True
+        if not self.pick((_filters(node.left), not _filters(node.left))):
+            return False
+        begun = self._natural(node.left, path)
+        if begun is None or not begun.value:
+            return False
+        self.number(node.right, path, Line(begun.value / target.value))
+        return True
 
     def _both(self, node: Binary, path: Path, target: Line, whole: float) -> None:
         self.number(node.left, path, Line(target.value * whole))

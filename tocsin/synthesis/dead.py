@@ -21,13 +21,20 @@ from tocsin.promql import (
 from tocsin.promql.dead import Proofs
 from tocsin.promql.domains import DOMAINS
 from tocsin.promql.intervals import FLIPPED, Known
-from tocsin.promql.label_values import ABSENT, one_of
-from tocsin.promql.labels import ANY, LabelFacts, LabelReader, Mismatch
+from tocsin.promql.label_values import ABSENT, ANY, one_of
+from tocsin.promql.labels import LabelFacts, LabelReader, Mismatch
 from tocsin.promql.past import longest_stretch
 from tocsin.synthesis.problem import Problem, Recorded
 from tocsin.synthesis.solution import Dead
 
 _DEEPEST = 12
+_OF_TWO = frozenset(
+    {
+        *("rate", "irate", "increase", "delta", "idelta", "deriv", "predict_linear", "holt_winters"),
+        "double_exponential_smoothing",
+    }
+)
+"""Functions that give nothing for a single sample (promql/functions.go)."""
 
 
 class _Rules(Known):
@@ -51,11 +58,12 @@ def dead(problem: Problem) -> Dead | None:
     """Return a proof that no input fires an alert; None if there is none."""
     rules = _Rules(problem)
     tree = problem.alert.tree
-    labels = _Labels(rules)
+    labels = _Labels(rules, problem.grounding.scrape_seconds)
     found = labels.never(tree)
     if found is not None:
         node, text = found
-        return Dead(argument=text, span=node.span, cause="labels")
+        cause = "samples" if isinstance(node, Call) else "labels"
+        return Dead(argument=text, span=node.span, cause=cause)
     proofs = Proofs(rules)
     proof = proofs.never(tree)
     if proof is not None:
@@ -71,7 +79,9 @@ def always(problem: Problem) -> bool:
     """Tell whether an alert's expression yields something whatever there is."""
     tree = unwrapped(problem.alert.tree)
     proof = Proofs(_Rules(problem)).always(tree)
-    return type_of(tree) == "scalar" or (proof is not None and proof.cause == "presence")
+    if type_of(tree) == "scalar" or (proof is not None and proof.cause == "presence"):
+        return True
+    return isinstance(tree, Call) and tree.function == "vector"
 
 
 _EXTREMES = {"max_over_time": (">", ">="), "min_over_time": ("<", "<="), "present_over_time": (">", ">=", "==")}
@@ -82,17 +92,12 @@ def never_brief(problem: Problem) -> str | None:
     tree, hold = unwrapped(problem.alert.tree), problem.alert.hold_seconds
     op = ""
     if isinstance(tree, Binary) and tree.op in FLIPPED and type_of(tree.right) == "scalar":
-        tree, op, bound = unwrapped(tree.left), tree.op, unwrapped(tree.right)
-        domain = None
-        if isinstance(tree, Call) and tree.args and isinstance(inner := unwrapped(tree.args[0]), MatrixSelector):
-            domain = DOMAINS.get(inner.vector.name or "")
-        if op == "==" and domain is not None and isinstance(bound, NumberLiteral):
-            op = "<=" if bound.value == domain.low else ">=" if bound.value == domain.high else op
-    if not isinstance(tree, Call) or tree.function not in _EXTREMES or (op and op not in _EXTREMES[tree.function]):
+        op, tree = _towards(tree), unwrapped(tree.left)
+    if not isinstance(tree, Call) or tree.function not in _EXTREMES or not tree.args:
+        return None
+    if op not in _EXTREMES[tree.function] and (op or tree.function != "present_over_time"):
         return None
     window = unwrapped(tree.args[0])
-    if not op and tree.function != "present_over_time":
-        return None
     if not isinstance(window, MatrixSelector | Subquery) or window.range.seconds <= hold:
         return None
     return (
@@ -101,11 +106,22 @@ def never_brief(problem: Problem) -> str | None:
     )
 
 
+def _towards(comparison: Binary) -> str:
+    """Return a comparison's operator; of one with the end of what a metric can be, the open one of that side."""
+    value, bound = unwrapped(comparison.left), unwrapped(comparison.right)
+    inner = unwrapped(value.args[0]) if isinstance(value, Call) and value.args else None
+    domain = DOMAINS.get(inner.vector.name or "") if isinstance(inner, MatrixSelector) else None
+    if comparison.op != "==" or domain is None or not isinstance(bound, NumberLiteral):
+        return comparison.op
+    return "<=" if bound.value == domain.low else ">=" if bound.value == domain.high else "=="
+
+
 class _Labels:
     """Labels that can never be equal where they have to be."""
 
-    def __init__(self, rules: _Rules) -> None:
+    def __init__(self, rules: _Rules, scrape: float | None) -> None:
         self._rules = rules
+        self._scrape = scrape
         self._depth = 0
         self.reader = LabelReader(self._known)
 
@@ -140,12 +156,26 @@ class _Labels:
             case Binary():
                 return self._operator(node)
             case VectorSelector():
-                facts = self.reader.facts(node)
-                return (node, f"no series of {node.name} can have the labels that are asked for") if facts.nothing else None
+                said = f"no series of {node.name} can have the labels that are asked for"
+                return (node, said) if self.reader.facts(node).nothing else None
             case Call(function="absent" | "absent_over_time" | "vector" | "scalar"):
                 return None
+            case Call() if (few := self._too_few(node)) is not None:
+                return node, few
             case _:
                 return next((found for child in _inner(node) if (found := self.never(child)) is not None), None)
+
+    def _too_few(self, node: Call) -> str | None:
+        """Return why a function that needs two samples never has them; None if it may."""
+        window = unwrapped(node.args[0]) if node.args and node.function in _OF_TWO else None
+        if self._scrape is None or not isinstance(window, MatrixSelector) or window.range.seconds >= self._scrape:
+            return None
+        if self._rules.rules(window.vector.name or ""):
+            return None
+        return (
+            f"{node.function}() needs two samples, and a window of {window.range.seconds:g} s never holds them where "
+            f"a sample is taken every {self._scrape:g} s"
+        )
 
     def _operator(self, node: Binary) -> tuple[Expr, str] | None:
         for side in (node.left, node.right):

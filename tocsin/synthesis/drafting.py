@@ -62,7 +62,7 @@ class Draft(ABC):
         """By `or` that the goal passed through, which side yields something."""
         self.notes: set[str] = set()
         self._picked = 0
-        self._random = random.Random(wish.variation)  # noqa: S311 proposals, not secrets
+        self._random = random.Random(1000 * setting.problem.seed + wish.variation)  # noqa: S311 proposals, not secrets
         self._copies: Sequence[int] = range(setting.labelled.count)
         self._earlier = False
         self._now = setting.reference / 1000
@@ -161,7 +161,7 @@ class Draft(ABC):
         if value < 0:
             raise ImpossibleError("the metric may never be negative")
 
-    def _nominal(self, node: Expr, path: Path) -> Line:
+    def nominal(self, node: Expr, path: Path) -> Line:
         """Give an expression some value, and return it."""
         options = [10.0, 1.0, 100.0, 0.5, 1000.0, 0.0]
         first = self.pick(options)
@@ -177,6 +177,7 @@ class Draft(ABC):
         return not self.setting.unified.under.get((path, id(node)), ())
 
     def _is_whole(self, node: Expr, path: Path) -> bool:
+        """Tell whether the values of an expression are whole numbers only."""
         match unwrapped(node):
             case Aggregation(op=op, expr=inner):
                 counts = op in ("count", "count_values", "group")
@@ -185,22 +186,21 @@ class Draft(ABC):
                 if function in SAME and function != "vector" and args and type_of(args[0]) == "vector":
                     return self._is_whole(args[0], path)
                 return function in WHOLE
-            case Binary(bool_=True):
-                return True
-            case Binary(op=op, left=left) if op in COMPARISONS or op in ("and", "unless"):
-                return self._is_whole(left, path)
-            case Binary(op="+" | "-", left=left, right=right):
-                return self._is_whole(left, path) and self._is_whole(right, path)
+            case Binary() as binary:
+                return binary.bool_ or self._whole_operator(binary, path)
             case VectorSelector() as selector:
                 recorded = self._recorded(selector, path)
-                if recorded is not None:
-                    return self._is_whole(*recorded)
                 domain = DOMAINS.get(selector.name or "")
-                return domain is not None and domain.whole
+                return self._is_whole(*recorded) if recorded is not None else domain is not None and domain.whole
             case NumberLiteral(value=value):
-                return value == math.floor(value) if math.isfinite(value) else False
+                return math.isfinite(value) and value == math.floor(value)
             case _:
                 return False
+
+    def _whole_operator(self, node: Binary, path: Path) -> bool:
+        if node.op in COMPARISONS or node.op in ("and", "unless"):
+            return self._is_whole(node.left, path)
+        return node.op in ("+", "-") and self._is_whole(node.left, path) and self._is_whole(node.right, path)
 
     def value(self, node: Expr, path: Path) -> Line | None:  # noqa: C901, PLR0912
         """Return the value that an expression has by what is settled so far; None if that is not enough."""

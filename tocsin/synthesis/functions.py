@@ -102,40 +102,48 @@ class Functions(Draft):
             raise ImpossibleError(f"no way back through {name}() of what an expression was")
 
     def _grow(self, node: Expr, path: Path, growth: float) -> None:
+        """Make the value of an expression grow by so much in a second."""
         match node:
-            case Paren(expr=inner):
+            case Paren(expr=inner) | Call(function="abs" | "label_replace" | "sort", args=(inner, *_)):
                 self._grow(inner, path, growth)
             case Aggregation(expr=inner):
                 self._grow(inner, path, growth / (self._spread(inner, path) if node.op == "sum" else 1))
             case VectorSelector():
-                inner_rule = self._recorded(node, path)
-                if inner_rule is not None:
-                    self._grow(*inner_rule, growth)
-                    return
-                for identity in self._identities(node, path):
-                    shape = self._get(identity) or Shape()
-                    if shape.growth is not None and shape.growth != growth:
-                        raise ImpossibleError("a series is to grow in two ways at once")
-                    self._set(identity, replace(shape, growth=growth))
+                self._grow_series(node, path, growth)
             case Binary(op="or", left=left, right=right):
                 self._grow(left, path, growth)
                 self._attempt(lambda: self.want(right, path, truth=False))
             case Binary(op="and" | "unless" as op, left=left, right=right):
                 self._grow(left, path, growth)
                 self.want(right, path, truth=op == "and")
-            case Binary(op="*" | "/" as op, left=left, right=right):
-                other = self.value(right, path) or (self._nominal(right, path) if op == "/" else None)
-                if other is None or not other.value:
-                    known = self.value(left, path)
-                    if known is None or op == "/" or not known.value:
-                        raise ImpossibleError("no way to make a product grow")
-                    self._grow(right, path, growth / known.value)
-                    return
-                self._grow(left, path, growth * other.value if op == "/" else growth / other.value)
-            case Call(function="vector" | "abs" | "label_replace" | "sort", args=args):
-                self._grow(args[0], path, growth)
+            case Binary(op="*" | "/"):
+                self._grow_product(node, path, growth)
             case _:
                 raise ImpossibleError("no way to make an expression grow")
+
+    def _grow_series(self, node: VectorSelector, path: Path, growth: float) -> None:
+        recorded = self._recorded(node, path)
+        if recorded is not None:
+            self._grow(*recorded, growth)
+            return
+        for identity in self._identities(node, path):
+            shape = self._get(identity) or Shape()
+            if shape.growth is not None and shape.growth != growth:
+                raise ImpossibleError("a series is to grow in two ways at once")
+            self._set(identity, replace(shape, growth=growth))
+
+    def _grow_product(self, node: Binary, path: Path, growth: float) -> None:
+        other = self.value(node.right, path)
+        if node.op == "/":
+            other = other or self.nominal(node.right, path)
+            self._grow(node.left, path, growth * other.value)
+        elif other is not None and other.value:
+            self._grow(node.left, path, growth / other.value)
+        else:
+            known = self.value(node.left, path)
+            if known is None or not known.value:
+                raise ImpossibleError("no way to make a product grow")
+            self._grow(node.right, path, growth / known.value)
 
     def _in_range(self, name: str, seconds: float, target: Line, shape: Shape, identity: int) -> Shape:
         """Return a series' shape with a function of its window having a value."""
@@ -189,7 +197,7 @@ class Functions(Draft):
     def _stepped(self, name: str, shape: Shape, seconds: float, value: float) -> Shape:
         interval = self.setting.grid.interval / 1000
         if value < 1:
-            return replace(shape, level=shape.level if shape.level is not None else 1.0) if shape.growth is None else shape
+            return shape if shape.growth is not None or shape.level is not None else replace(shape, level=1.0)
         least = 1 if name == "changes" else 2
         period = math.floor(seconds / (math.ceil(value) * interval))
         if period < least:
@@ -211,7 +219,9 @@ class Functions(Draft):
             shape = self._get(identity) or Shape()
             if shape.growth is not None or shape.gone:
                 raise ImpossibleError("a series grows in another way already")
-            level = shape.level if shape.level is not None else self.pick((100.0, 1000.0, 1.0, 1e6))
+            usual = (100.0, 1000.0, 1.0, 1e6)
+            chosen = self.pick((target.value / 2, *usual) if target.value > 0 else usual)
+            level = shape.level if shape.level is not None else chosen
             self._within(identity, level)
             self._set(identity, replace(shape, level=level, growth=(target.value - level) / ahead.value))
 
@@ -250,41 +260,36 @@ class Functions(Draft):
         if not self._attempt(lambda: self._flow(node.args[1], path)):
             raise ImpossibleError("no way to give buckets a rate")
 
-    def _flow(self, node: Expr, path: Path) -> None:
-        """Let a histogram have observations."""
+    def _flow(self, node: Expr, path: Path, shape: Shape = Shape(level=1000.0)) -> None:  # noqa: B008 it is frozen
+        """Let a histogram have observations; `shape` is for the series of what is inside."""
         match node:
             case VectorSelector():
-                inner = self._recorded(node, path)
-                if inner is not None:
-                    self._flow(*inner)
-                    return
-                for identity in self._identities(node, path):
-                    shape = self._get(identity) or Shape()
-                    if shape.level is None and shape.growth is None:
-                        self._set(identity, replace(shape, level=1000.0))
-            case Call(function=function, args=args) if function in RATES:
-                matrix = unwrapped(args[0])
-                if isinstance(matrix, MatrixSelector):
-                    for identity in self._identities(matrix.vector, path):
-                        shape = self._get(identity) or Shape()
-                        if shape.growth is None:
-                            self._set(identity, replace(shape, growth=10.0))
-            case Paren(expr=inner_node) | Unary(expr=inner_node) | Aggregation(expr=inner_node):
-                self._flow(inner_node, path)
-            case Call(args=args):
+                self._flow_series(node, path, shape)
+            case Call(function=function, args=args):
+                inside = Shape(growth=10.0) if function in RATES else shape
                 for arg in args:
                     if type_of(arg) in ("vector", "matrix"):
-                        self._flow(arg, path)
+                        self._flow(arg, path, inside)
             case Binary(left=left, right=right):
                 for side in (left, right):
                     if type_of(side) == "vector":
-                        self._flow(side, path)
-            case MatrixSelector(vector=vector):
-                self._flow(vector, path)
-            case Subquery(expr=inner_node):
-                self._flow(inner_node, path)
+                        self._flow(side, path, shape)
+            case MatrixSelector(vector=inner):
+                self._flow(inner, path, shape)
+            case Paren(expr=inner) | Unary(expr=inner) | Aggregation(expr=inner) | Subquery(expr=inner):
+                self._flow(inner, path, shape)
             case _:
                 pass
+
+    def _flow_series(self, node: VectorSelector, path: Path, shape: Shape) -> None:
+        recorded = self._recorded(node, path)
+        if recorded is not None:
+            self._flow(*recorded)
+            return
+        for identity in self._identities(node, path):
+            known = self._get(identity) or Shape()
+            if known.level is None and known.growth is None:
+                self._set(identity, replace(known, level=shape.level, growth=shape.growth))
 
     def _between(self, identity: int, leaf: int, value: float, fraction: float) -> tuple[float, float]:
         """Return the bounds of the bucket that a quantile is to be in."""

@@ -69,8 +69,8 @@ class Search:
         self.replay = Replay(problem)
         self.random = Random(seed)  # noqa: S311 no secret hangs on it
         self.scenes: list[_Staged] = []
-        self.refused: set[tuple[int, int]] = set()
-        """Scenes by identity, with moments at which the engine does not see the rule do what is done here."""
+        self.refused: set[object] = set()
+        """Inputs up to a moment at which the engine does not see rule or mutant do what is done here."""
         for test in tests:
             self._stage(test)
 
@@ -107,8 +107,8 @@ class Search:
         return hunt.run(inputs)
 
     def refuse(self, kill: Kill) -> None:
-        """Take note that the engine does not see the rule do what is done here."""
-        self.refused.add((id(kill.scene), kill.tick))
+        """Take note that the engine does not see rule or mutant do what is done here."""
+        self.refused.add(_input(kill.scene, kill.tick))
 
 
 class _Hunt:
@@ -160,37 +160,29 @@ class _Hunt:
         """Return a difference on a new scene: first at a few evaluations, and only then at all of them."""
         self.tried += 1
         try:
-            store = self.replay.store(scene)
+            differing = None if self.timing else self.differing(scene)
+            if differing is None and not self.timing:
+                return None
+            kill = self.whole(scene, self.replay.store(scene))
+            if kill is None and differing is not None and self.alert.hold_seconds:
+                lasting = disturbing.steady(scene, differing, round(self.alert.hold_seconds * 1000), self.clues)
+                kill = self.whole(lasting, self.replay.store(lasting))
         except EvaluationError:
             return None
-        if self.timing:
-            return self.whole(scene, store)
-        differing = self.differing(scene, store)
-        if differing is None:
-            return None
-        kill = self.whole(scene, store)
-        if kill is None and self.alert.hold_seconds:
-            lasting = disturbing.steady(scene, differing, round(self.alert.hold_seconds * 1000), self.clues)
-            try:
-                kill = self.whole(lasting, self.replay.store(lasting))
-            except EvaluationError:
-                return None
         return kill
 
-    def differing(self, scene: Scene, store: Store) -> int | None:
-        """Return an evaluation at which rule and mutant find different series, of a few that are looked at."""
+    def differing(self, scene: Scene) -> int | None:
+        """Return an evaluation at which rule and mutant find different series, of a few that are looked at.
+
+        Raises EvaluationError where the rule cannot be evaluated.
+        """
         rule = self.replay.compiled(self.alert.tree, scene.evaluation)
         ticks = {*scene.marks, scene.until}
         ticks.add(self.search.random.randrange(0, scene.until + 1, scene.evaluation))
-        try:
-            mutant = self.replay.compiled(self.mutant.tree, scene.evaluation)
-        except EvaluationError:
-            return None
-        for tick in ticks:
-            try:
-                found = rule.at(store, tick).keys()
-            except EvaluationError:
-                return None
+        store = self.replay.store(scene, ticks)
+        mutant = self.replay.compiled(self.mutant.tree, scene.evaluation)
+        for tick in sorted(ticks):
+            found = rule.at(store, tick).keys()
             try:
                 other = mutant.at(store, tick).keys()
             except EvaluationError:
@@ -222,7 +214,7 @@ class _Hunt:
         found: Kill | None = None
         for tick, moment, changed in zip(scene.ticks, staged.moments, other, strict=True):
             own, theirs = moment.firing, changed.firing
-            if own == theirs or (id(scene), tick) in self.search.refused:
+            if own == theirs or (self.search.refused and _input(scene, tick) in self.search.refused):
                 continue
             if bool(own) != bool(theirs):
                 return Kill(scene, tick, State.FIRING if own else State.SILENT)
@@ -291,12 +283,20 @@ class _Hunt:
         """Yield inputs in which aggregations have more than one series, each alone decided otherwise than together."""
         names = [n for node in walk(self.alert.tree) if isinstance(node, Aggregation) for n in node.grouping or ()]
         names += [n for node in walk(self.mutant.tree) if isinstance(node, Aggregation) for n in node.grouping or ()]
+        everything = tuple(range(len(scene.rows)))
         for label in dict.fromkeys((*names, "instance", "replica")):
-            for group in (*metric_groups(scene), tuple(range(len(scene.rows)))):
+            for group in (everything, *metric_groups(scene)):
                 for own, copy in ((0.6, 0.6), (1, 1), (1, 0), (0, 1), (0.4, 2), (2, 0.1), (1, 0.5), (1, 10), (0.9, 3)):
                     made = disturbing.scaled(scene, group, own, self.clues) if own != 1 else scene
                     factor = copy / own if own else 0.0
                     yield disturbing.copied(made, group, label, "r2", factor)
+            # Of a ratio, each part by itself: the first of a pair of targets a little less, the second far less.
+            doubled = disturbing.copied(scene, everything, label, "r2")
+            for one in everything[:12]:
+                for own, copy in ((0.6, 0.6), (1.5, 0.1), (1, 0), (1, 0.5), (3, 0)):
+                    made = disturbing.scaled(doubled, (one,), own, self.clues)
+                    if len(doubled.rows) == 2 * len(scene.rows):
+                        yield disturbing.scaled(made, (one + len(scene.rows),), copy, self.clues)
 
     def arms(self, scene: Scene) -> Iterator[Scene]:
         """Yield inputs on which one side of an operator holds and the other does not."""
@@ -389,9 +389,16 @@ class _Hunt:
     def holds(self, scene: Scene, tick: int) -> bool | None:
         """Return whether the rule's condition holds at a moment; None where it fails."""
         try:
-            return bool(self.replay.compiled(self.alert.tree, scene.evaluation).at(self.replay.store(scene), tick))
+            store = self.replay.store(scene, (tick,))
+            return bool(self.replay.compiled(self.alert.tree, scene.evaluation).at(store, tick))
         except EvaluationError:
             return None
+
+
+def _input(scene: Scene, tick: int) -> object:
+    """Return what a scene is up to a moment, as a value."""
+    rows = shortened(scene, tick).rows
+    return tick, scene.interval, scene.evaluation, frozenset((*sorted(r.labels.items()), tuple(r.values)) for r in rows)
 
 
 # As tests

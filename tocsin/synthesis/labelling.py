@@ -97,7 +97,8 @@ def _choices(unified: Unified, grounding: Grounding, varied: int, count: int) ->
         return
     seen: set[tuple[str, ...]] = set()
     for fixed in bound:
-        key = tuple(fixed.get(unified.classes.find(v), "") for leaf in unified.leaves for v in leaf.environment.values())
+        variables = (v for leaf in unified.leaves for v in leaf.environment.values())
+        key = tuple(fixed.get(unified.classes.find(v), "") for v in variables)
         made = _complete(unified, fixed)
         if made is not None and key not in seen:
             seen.add(key)

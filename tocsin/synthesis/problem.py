@@ -70,6 +70,7 @@ class Problem:
     generation: Generation = PROMETHEUS_2_42
     grounding: Grounding = FREE
     seed: int = 0
+    """Which of several attempts it is: another one chooses otherwise, and shows edges ten times farther apart."""
     budget_seconds: float = 2.0
     """Of CPU, after which the search is given up."""
 

@@ -207,7 +207,7 @@ class Proposal(Aiming):
         if other is None and one is not None:
             left, right, op, one, other = right, left, FLIPPED[op], other, one
         if other is None:
-            other = self._nominal(right, path)
+            other = self.nominal(right, path)
         margin = self._margin(op, other.value, whole)  # chosen in any case, so that later choices stay what they are
         if delta is None:
             delta = margin

@@ -6,12 +6,13 @@ whole milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final, Literal, NamedTuple
 
 from tocsin.artefacts.promtool_tests import Gap, Piece, Samples, Stale, parse_values, values_text
-from tocsin.promql import Expr, VectorSelector, parse
+from tocsin.promql import Expr, MatrixSelector, Subquery, VectorSelector, parse, selectors, walk
 from tocsin.promql.evaluation import (
     STALE,
     Compiled,
@@ -159,7 +160,7 @@ def _run(values: Sequence[Value], at: int) -> int:
     return end - at
 
 
-@dataclass(slots=True)
+@dataclass
 class Replay:
     """A problem's recording rules and alert, to be replayed on scenes."""
 
@@ -178,17 +179,27 @@ class Replay:
             self._compiled[key] = compile_expression(tree, self.problem.generation, step=evaluation)
         return self._compiled[key]
 
-    def store(self, scene: Scene) -> Store:
-        """Return the series of a scene, with those that the recording rules make of them."""
+    @cached_property
+    def instant(self) -> bool:
+        """Whether recorded series are read only as they are at the evaluation itself."""
+        recorded = {rule.name for rule in self.problem.recorded}
+        trees = (self.problem.alert.tree, *(rule.tree for rule in self.problem.recorded))
+        return not any(_looks_back(tree, recorded) for tree in trees)
+
+    def store(self, scene: Scene, ticks: Collection[int] | None = None) -> Store:
+        """Return the series of a scene, with those that the recording rules make of them.
+
+        `ticks` are the evaluations at which the alert will be asked for, if not at all of them.
+        """
         store = Store([_series(row, scene.interval) for row in scene.rows])
         if self.problem.recorded:
-            self._record(store, scene)
+            self._record(store, scene, scene.ticks if ticks is None or not self.instant else sorted(ticks))
         return store
 
-    def _record(self, store: Store, scene: Scene) -> None:
+    def _record(self, store: Store, scene: Scene, ticks: Iterable[int]) -> None:
         made: list[dict[Labels, Series]] = [{} for _ in self.problem.recorded]
         rules = [self.compiled(rule.tree, scene.evaluation) for rule in self.problem.recorded]
-        for tick in scene.ticks:
+        for tick in ticks:
             for rule, compiled, series in zip(self.problem.recorded, rules, made, strict=True):
                 found = {_relabelled(ls, rule.labels, rule.name): v for ls, v in compiled.at(store, tick).items()}
                 for labels, value in found.items():
@@ -236,6 +247,17 @@ def holds(assertion: Assertion, moments: Sequence[Moment], evaluation: int) -> b
             return not any(some(each.firing) for each in stretch)
         case State.NEVER_ACTIVE:
             return not any(some(each.firing | each.pending) for each in stretch)
+
+
+def _looks_back(tree: Expr, names: Collection[str]) -> bool:
+    """Whether an expression reads series of some names, or of any, as they were before the evaluation."""
+    for node in walk(tree):
+        moved = isinstance(node, VectorSelector) and (node.offset is not None or node.at is not None)
+        if (moved or isinstance(node, MatrixSelector | Subquery)) and any(
+            each.name is None or each.name in names for each in selectors(node)
+        ):
+            return True
+    return False
 
 
 def _series(row: Row, interval: int) -> Series:

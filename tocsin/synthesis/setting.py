@@ -167,7 +167,8 @@ def counters(setting: Setting) -> set[int]:
     return setting.grown
 
 
-def calculated(op: str, one: Line, other: Line) -> Line | None:
+def calculated(op: str, one: Line, other: Line) -> Line:
+    """Return what an operator makes of two values."""
     value = ARITHMETIC[op](one.value, other.value)
     match op:
         case "+":

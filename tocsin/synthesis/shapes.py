@@ -150,8 +150,9 @@ class Tape:
         if reset and shape.growth is not None and shape.level is None:
             start = 0.0
         if shape.wobble:
-            for i, _ in enumerate(times):
-                self._put(number, Piece(start + (shape.wobble if (times[0] // self.interval + i) % 2 else -shape.wobble), 0.0, 1), times[i : i + 1])
+            for i in range(len(times)):
+                away = shape.wobble if (times[i] // self.interval) % 2 else -shape.wobble
+                self._put(number, Piece(start + away, 0.0, 1), times[i : i + 1])
             return
         self._put(number, Piece(start, step, len(times)), times)
 

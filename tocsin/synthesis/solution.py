@@ -136,7 +136,10 @@ class Dead:
     span: Span
     """The piece of the alert's expression that cannot be."""
     cause: str = ""
-    """`labels`, or the cause of the proof of values: `range`, `contradiction`, `presence`, `recorded`, `hold`."""
+    """`labels`, `samples`, `hold`, or the cause of a proof of values.
+
+    Those are `range`, `contradiction`, `presence` and `recorded` (`tocsin.promql.dead`).
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

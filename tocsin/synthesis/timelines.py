@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from tocsin.promql.evaluation import EvaluationError
 from tocsin.synthesis.problem import Problem
-from tocsin.synthesis.shapes import GONE, MISSING, Shape, Tape, Track, number_text
+from tocsin.synthesis.shapes import GONE, MISSING, Shape, Tape, Track
 from tocsin.synthesis.solution import Assertion, Edge, InputSeries, Property, State, Stretch, Test
 from tocsin.synthesis.unifying import NAME
 from tocsin.synthesis.world import Alarm, Grid, Run, World
@@ -116,6 +116,7 @@ class Reel:
         state: State,
         at: int,
         comment: str,
+        *,
         since: int | None = None,
         edge: str | None = None,
     ) -> None:
@@ -194,8 +195,9 @@ class Director:
             raise WrongError("it fires where it should not")
         at = proves is Property.AT_THRESHOLD
         said = f"{'exactly at' if at else 'on the other side of'} {turn.edge.said}, it never fires"
-        reel.say(proves, State.NEVER_FIRING, seen[-1].time, said, seen[0].time, name)
-        reel.stretch(seen, "at the threshold" if at else "just under" if not turn.edge.discrete else "other side", turn.edge.said)
+        reel.say(proves, State.NEVER_FIRING, seen[-1].time, said, since=seen[0].time, edge=name)
+        side = "other side" if turn.edge.discrete else "just under"
+        reel.stretch(seen, "at the threshold" if at else side, turn.edge.said)
 
     def prelude(self, reel: Reel, shapes: Shapes) -> None:
         """Play shapes until windows are full, where the alert is not silent before they are."""
@@ -263,7 +265,7 @@ class Director:
         missing = [MISSING for _ in quiet]
         for wished in over:
             shapes = [replace(shape, hop=1) if shape.hop else shape for shape in wished]
-            for left in range(1, max(2, self.ticks(self.hold))):
+            for left in range(1, self.ticks(self.hold) + 1):
                 gap = self.ticks(self.reach) - left
                 if gap < 1:
                     break
@@ -290,7 +292,7 @@ class Director:
         pending = [each for each in (*risen, *more, *fallen) if each.pending]
         reel.say(Property.BLIP, State.PENDING, pending[-1].time, "the condition holds, and `for` has not passed")
         end = fallen[-1].time
-        reel.say(Property.BLIP, State.NEVER_FIRING, end, "the condition ended before `for` had passed", before)
+        reel.say(Property.BLIP, State.NEVER_FIRING, end, "the condition ended before `for` had passed", since=before)
         reel.say(Property.BLIP, State.INACTIVE, end, "nothing is left of the blip")
         reel.stretch([*risen, *more, *fallen], "blip", "the condition holds for less than `for`")
 
@@ -349,7 +351,7 @@ class Director:
         if state is State.FIRING:
             self.missing[Property.RESET] = "a reset of its counters fires it"
             return
-        tried.say(Property.RESET, state, seen[-1].time, "the counters began anew at 0", seen[0].time)
+        tried.say(Property.RESET, state, seen[-1].time, "the counters began anew at 0", since=seen[0].time)
         tried.stretch(seen, "reset", "counters begin anew")
         _take(reel, tried)
 
@@ -368,7 +370,7 @@ class Director:
         if fires:
             tried.say(Property.ABSENCE, State.FIRING, seen[-1].time, said)
         else:
-            tried.say(Property.ABSENCE, State.NEVER_FIRING, seen[-1].time, said, seen[0].time)
+            tried.say(Property.ABSENCE, State.NEVER_FIRING, seen[-1].time, said, since=seen[0].time)
         tried.stretch(seen, "absent", "all series are gone")
         _take(reel, tried)
 
@@ -390,6 +392,3 @@ def selector_text(labels: object) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-__all__ = ["Director", "Reel", "Turn", "WrongError", "number_text", "selector_text"]

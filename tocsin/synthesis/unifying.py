@@ -59,12 +59,14 @@ class Classes:
         self.label: list[str] = []
 
     def new(self, label: str, values: Values) -> int:
+        """Return a variable of a class of its own."""
         self._parent.append(len(self._parent))
         self._values.append(values)
         self.label.append(label)
         return len(self._parent) - 1
 
     def find(self, variable: int) -> int:
+        """Return the root of a variable's class."""
         parent = self._parent
         while parent[variable] != variable:
             parent[variable] = parent[parent[variable]]
@@ -72,9 +74,11 @@ class Classes:
         return variable
 
     def values(self, variable: int) -> Values:
+        """Return what a variable may be."""
         return self._values[self.find(variable)]
 
     def narrow(self, variable: int, values: Values) -> None:
+        """Leave a variable only some of what it may be; raises ConflictError."""
         root = self.find(variable)
         joined = self._values[root].both(values)
         if not joined.any:
@@ -82,6 +86,7 @@ class Classes:
         self._values[root] = joined
 
     def union(self, one: int, other: int) -> None:
+        """Make two variables one; raises ConflictError."""
         one, other = self.find(one), self.find(other)
         if one == other:
             return
@@ -92,6 +97,7 @@ class Classes:
         self._values[one] = joined
 
     def copy(self) -> Classes:
+        """Return classes that can be changed without changing these."""
         made = Classes()
         made._parent, made._values, made.label = [*self._parent], [*self._values], [*self.label]
         return made
@@ -183,6 +189,7 @@ class Unifier:
         self._leaves: dict[object, int] = {}
 
     def run(self) -> Unified:
+        """Return every selector with its labels; raises ConflictError."""
         self.walk(self.problem.alert.tree, (), bucket=False)
         if self.result.manner.merge:
             self._merge()
@@ -191,12 +198,15 @@ class Unifier:
     # Nodes
 
     def fresh(self, values: Values = ANY) -> dict[str, int]:
+        """Return a variable for every label."""
         return {label: self.result.classes.new(label, values) for label in self.result.universe}
 
     def nothing(self) -> dict[str, int]:
+        """Return the labels of what has none."""
         return self.fresh(ABSENT)
 
     def walk(self, node: Expr, path: Path, *, bucket: bool) -> Environment:
+        """Return the labels of an expression; `bucket`: a quantile is taken of it."""
         before = len(self.result.leaves)
         key = (path, id(node))
         environment = self._walk(node, path, bucket)
@@ -517,6 +527,3 @@ def unify(problem: Problem, manner: Manner) -> Unified | None:
         return Unifier(problem, manner).run()
     except ConflictError:
         return None
-
-
-__all__ = ["Classes", "Leaf", "Manner", "Unified", "candidates", "replace", "unify"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tocsin.promql import Expr, MatrixSelector, Subquery, VectorSelector, longest_window, selectors, walk
@@ -82,7 +82,7 @@ def _remembers(tree: Expr, names: set[str]) -> bool:
 
 
 class Run:
-    """Evaluations one after the other on a store that grows; recorded series are kept apart from those that are given."""
+    """Evaluations one after the other on a store that grows; recorded series are kept apart from given ones."""
 
     def __init__(self, world: World, store: Store) -> None:
         self._world = world
@@ -171,7 +171,7 @@ class Alarm:
 
     def step(self, vector: Vector, time: int) -> tuple[int, int]:
         """Go on by one evaluation, and return how many series are pending, and how many fire."""
-        there = {(without_name(labels), value if self.by_value else None) for labels, value in vector.items()}
+        there: set[object] = {(without_name(key), value if self.by_value else None) for key, value in vector.items()}
         for key in there:
             if key not in self.active:
                 self.active[key] = _Active(time)
@@ -224,10 +224,8 @@ def grid_of(problem: Problem, finest: float | None = None) -> Grid:
         if hold and reach / wanted > 40:
             wanted = min(hold / 2, reach / 40) if ranges or reach / hold < 200 else hold
         evaluation = _divisor(hold, wanted) if hold else float(max(n for n in _NICE if n <= max(wanted, 1)))
-    if ground.scrape_seconds is not None:
-        interval = ground.scrape_seconds
-    else:
-        interval = _interval(evaluation, coarsest)
+    scrape = ground.scrape_seconds
+    interval = scrape if scrape is not None else _interval(evaluation, coarsest)
     return Grid(max(1, round(interval * 1000)), max(1, round(evaluation * 1000)))
 
 
@@ -243,11 +241,3 @@ def _interval(evaluation: float, coarsest: float) -> float:
             return evaluation / pieces
         pieces += 1
     return evaluation
-
-
-def steady(world: World, store: Store, times: Sequence[int]) -> bool:
-    """Tell whether an alert's expression yields something at each of some times."""
-    try:
-        return all(world.evaluate(store, time) for time in times)
-    except EvaluationError:
-        return False

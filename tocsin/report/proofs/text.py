@@ -150,7 +150,7 @@ def _files(alerts: Sequence[Report]) -> Iterator[str]:
 def _besides(report: Report) -> Iterator[str]:
     """Yield what was found of the owner's tests, and of mutants."""
     coverage = report.get("coverage") or {}
-    if coverage.get("alerts"):
+    if coverage.get("by_alert"):
         yield (
             f"the owner's tests see {coverage['covered']} of {coverage['alerts']} alerts fire and be silent"
             f" ({coverage['coverage']:.0%})"
