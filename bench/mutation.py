@@ -1,7 +1,9 @@
 """How many mutants of alerts, drawn from every system of a folder, the tests kill that were made for the alerts.
 
 python bench/mutation.py FOLDER [--rules 200] [--seed 1] [--promtool PATH] [--inputs 10000] [--seconds 60]
+python bench/mutation.py FOLDER --owner [--system NAME]
 
+With --owner it is the owner's own promtool tests that are judged, of every system that has some.
 An alert that is dead or open has no tests, and no mutants: it is listed apart, and another one is drawn.
 """
 
@@ -10,14 +12,25 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
 from tocsin.engines.rule_engines import rule_engine
 from tocsin.model import Model
 from tocsin.promql.evaluation import Generation
-from tocsin.simulation.mutation import Fate, Judged, MutatedAlert, MutationTrial, Score, Suspect, judge, score, scores
+from tocsin.simulation.mutation import (
+    Fate,
+    Judged,
+    MutatedAlert,
+    MutationTrial,
+    Score,
+    Suspect,
+    judge,
+    judge_owner,
+    score,
+    scores,
+)
 from tocsin.simulation.problems import Subject, subjects
 from tocsin.synthesis import Solution, synthesise
 from tocsin.synthesis.killing import ENOUGH
@@ -35,12 +48,17 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=ENOUGH)
     parser.add_argument("--seconds", type=float, default=60.0, help="of CPU for the search for one mutant")
     parser.add_argument("--equivalent", action="store_true", help="show what is equivalent, with the arguments")
+    parser.add_argument("--system", default="", help="a piece of the names of the systems that are looked at")
+    parser.add_argument("--owner", action="store_true", help="judge the owner's promtool tests")
     options = parser.parse_args()
     engine = rule_engine(options.promtool)
     started = time.process_time()
-    suspects = drawn(options.folder, engine.generation, options.seed)
+    systems = sorted(path for path in options.folder.iterdir() if path.is_dir() and options.system in path.name)
+    suspects = drawn(systems, engine.generation, options.seed)
     judged: list[MutatedAlert] = []
-    while len(judged) < options.rules:
+    for system in systems if options.owner else ():
+        judged += judge_owner(engine, Model.of(system), tell=lambda _: print(".", end="", file=sys.stderr, flush=True))
+    while not options.owner and len(judged) < options.rules:
         trials = [
             MutationTrial(suspect, inputs=options.inputs, seconds=options.seconds, seed=options.seed)
             for suspect, _ in zip(suspects, range(min(CHUNK, options.rules - len(judged))), strict=False)
@@ -54,10 +72,10 @@ def main() -> None:
     print(f"promtool {engine.version}; {time.process_time() - started:.0f} s of CPU in Python")
 
 
-def drawn(folder: Path, generation: Generation, seed: int) -> Iterator[Suspect]:
+def drawn(systems: Sequence[Path], generation: Generation, seed: int) -> Iterator[Suspect]:
     """Yield the alerts that have tests, in an order that the seed decides."""
     found: list[tuple[str, Subject]] = []
-    for directory in sorted(path for path in folder.iterdir() if path.is_dir()):
+    for directory in systems:
         found += [(directory.name, each) for each in subjects(Model.of(directory)) if each.alert is not None]
     Random(seed).shuffle(found)  # noqa: S311 no secret hangs on it
     for system, subject in found:
@@ -73,6 +91,8 @@ def drawn(folder: Path, generation: Generation, seed: int) -> Iterator[Suspect]:
 def report(judged: list[MutatedAlert], *, equivalent: bool) -> None:
     """Print what became of the mutants."""
     for alert in judged:
+        if alert.trouble:
+            print(f"not judged: {alert.id}: {alert.trouble}")
         for each in alert.judged:
             if each.fate in (Fate.SURVIVED, Fate.PROBABLY) or (equivalent and each.fate is Fate.EQUIVALENT):
                 print(f"{each.fate}: {alert.id}: {each.mutant.operator}: {each.mutant.description}: {each.reason}")

@@ -206,7 +206,8 @@ def test_tests_that_fail_on_the_rule_itself_judge_nothing(owned: dict[str, Mutat
 
 def test_a_question_for_any_alert_is_asked_with_all_rules(tmp_path: Path, engine: RuleEngine) -> None:
     (tmp_path / "rules.yml").write_text(OWNER_RULES.replace("z > 1", "x > 3"))
-    always, broken = ("{labels: '{alertname=\"%s\"}', value: 1}" % name for name in ("Always", "Broken"))
+    always = "{labels: '{alertname=\"Always\"}', value: 1}"
+    broken = always.replace("Always", "Broken")
     asked = OWNER_TESTS.replace("alertname: Broken", "alertname: None").replace(always, f"{always}, {broken}")
     (tmp_path / "rules_test.yml").write_text(asked)
     found = {each.id.partition("@")[0]: each for each in judge_owner(engine, Model.of(tmp_path))}

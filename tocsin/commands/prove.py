@@ -17,6 +17,7 @@ from tocsin.report.console import run_console
 from tocsin.report.proofs.text import print_report, summary
 from tocsin.simulation.coverage import coverage
 from tocsin.simulation.exporting import export, file_names
+from tocsin.simulation.mutating import mutation
 from tocsin.simulation.problems import Subject, subjects
 from tocsin.simulation.proofs import AlertProof, published
 from tocsin.simulation.proving import Asked, prove
@@ -75,8 +76,11 @@ def run(options: argparse.Namespace) -> int:
         report = prove_in_shards(_again(options), shard, workers, _tell(options))
     else:
         proofs = list(prove(chosen, _request(options, engines), _tell(options)))
+        report = published([each.name for each in engines], proofs)
         if options.export is not None:
             _export(options, model, every, dict(zip(chosen, proofs, strict=True)), engines[0])
+        if options.mutation or options.min_mutation_score is not None:
+            report["mutation"] = mutation(model, zip(chosen, proofs, strict=True), engines[0], _more(options, len(chosen)))
         report = published([each.name for each in engines], proofs)
     if options.progress is None:
         report["coverage"] = _coverage(model, engines[0], options)
@@ -130,15 +134,20 @@ def _coverage(model: Model, engine: RuleEngine, options: argparse.Namespace) -> 
     """Return what the owner's own tests see of the alerts; nothing if there are no such tests."""
     if engine.vmalert or not model.promtool_tests:
         return {"alerts": len(model.alerts), "covered": 0, "coverage": 0.0, "findings": [], "by_alert": {}}
+    return dict(coverage(model, engine, _more(options, len(model.alerts), "the owner's tests")).written())
+
+
+def _more(options: argparse.Namespace, of: int, said: str = "mutants") -> Callable[[int], None]:
+    """Return what tells of every twentieth step of many."""
     tell = _tell(options)
     done = [0]
 
     def more(count: int) -> None:
-        done[0] += count
-        if done[0] % 20 == 0 or done[0] == len(model.alerts):
-            tell("the owner's tests", done[0], len(model.alerts))
+        before, done[0] = done[0], done[0] + count
+        if done[0] // 20 > before // 20 or done[0] == of:
+            tell(said, done[0], of)
 
-    return dict(coverage(model, engine, more).written())
+    return more
 
 
 def _share(text: str) -> float:

@@ -13,7 +13,7 @@ from tocsin.artefacts.rules import Rule, case_ids
 from tocsin.engines.rule_engines import RuleEngine
 from tocsin.model import Model
 from tocsin.model.rule_tests import TestFile, rule_tests
-from tocsin.promql import Expr, parse
+from tocsin.promql import Expr, parse, selectors
 from tocsin.promql.mutants import Mutant, Operator
 from tocsin.simulation.owner_tests import Files, OwnerTests, owner_tests
 from tocsin.simulation.owner_tests import run as owner_run
@@ -93,7 +93,8 @@ def _exercised(model: Model, engine: RuleEngine, tests: OwnerTests, case: str) -
     own, never, always = ([next(said) for _ in each] for each in asked)
     if not all(own):
         return Exercised(id=case, fires=False, silent=False, trouble="the tests of it do not pass as they are")
-    return Exercised(id=case, fires=False in never, silent=False in always)
+    constant = not selectors(tree)  # a watchdog has no input that could keep it silent
+    return Exercised(id=case, fires=False in never, silent=constant or False in always)
 
 
 def _never(rule: Rule) -> Mutant:
@@ -135,7 +136,7 @@ def _of_file(file: TestFile) -> Iterator[str]:
             yield f"{test.part.place}: the test asks nothing"
         for asked in test.alert_tests:
             if file.complete and asked.name not in known:
-                yield f"{asked.part.place}: no rule that it loads is called {asked.name!r}, so it passes whatever happens"
+                yield f"{asked.part.place}: no rule that it loads is called {asked.name!r}: it passes whatever happens"
     every = [each for test in file.tests for each in test.alert_tests]
     expressions = any(test.expression_tests for test in file.tests)
     if every and not expressions and not any(each.expected for each in every):

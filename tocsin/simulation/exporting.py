@@ -24,6 +24,8 @@ from tocsin.source import Unreadable
 from tocsin.synthesis import Assertion, InputSeries, Problem, Property, State, Test
 from tocsin.synthesis.emitting import expression_of, rules_text, seconds_text
 
+MOST_WORK = 10_000
+"""Evaluations of rules in a test of the owner's whole file; one that needs more gets an extract of the rules."""
 _MEANING = {
     Property.FIRES: "It fires when its condition has held for as long as `for` asks.",
     Property.INACTIVE: "It stays silent on the other side of {edge}.",
@@ -52,7 +54,7 @@ class Exported:
     """The name of the file for these rules, where it is needed."""
     own: tuple[str, ...] = ()
     """The owner's rule files that hold all of the rules, relative to the system; none where an extract is needed."""
-    alert: str = ""
+    evaluations: int = 0
 
 
 @dataclass(kw_only=True)
@@ -78,23 +80,25 @@ def export(
     """
     made = list(_made(model, pairs, names))
     folder.mkdir(parents=True, exist_ok=True)
-    on_own = [each for each in made if each.own]
+    rules_in = Counter(rule.file for rule in model.rules)
+    on_own = [
+        each for each in made if each.own and each.evaluations * sum(rules_in[name] for name in each.own) <= MOST_WORK
+    ]
     passed = _passing(engine, on_own, lambda each: _own_rules(model, each))
     extracts = [each for each in made if id(each) not in passed]
     extracted = _passing(engine, extracts, lambda each: {"rules.yml": each.rules})
     writing = Writing()
     for each in made:
         path = folder / f"{each.name}.test.yml"
-        names: Sequence[str]
         if id(each) in passed:
-            names = [os.path.relpath(model.folder.directory / name, folder) for name in each.own]
+            rules = [os.path.relpath(model.folder.directory / name, folder) for name in each.own]
         elif id(each) in extracted:
-            names = [each.extract]
+            rules = [each.extract]
             (folder / each.extract).write_text(each.rules, encoding="utf-8")
         else:
             writing.left_out.append(f"{each.name} does not pass under {engine.name} alone")
             continue
-        path.write_text(_file(each, names), encoding="utf-8")
+        path.write_text(_file(each, rules), encoding="utf-8")
         writing.files.append(path)
     return writing
 
@@ -134,7 +138,7 @@ def _made(
                 rules=rules,
                 extract=f"{base}.rules.yml",
                 own=_own(model, subject),
-                alert=proof.name,
+                evaluations=round(max(each.at for each in test.assertions) / test.evaluation),
             )
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from tocsin.engines.rule_engines import scratch
 from tocsin.engines.trouble import EngineTrouble
-from tocsin.simulation.proofs import merged
+from tocsin.simulation.merging import merged
 from tocsin.source import Place
 from tocsin.supervisor import Completed, run_once
 from tocsin.system import BadSystem, Problem
