@@ -27,9 +27,9 @@ from tocsin.source import read_documents
 RULES = "groups:\n- name: a\n  rules:\n  - {alert: A, expr: up == 0}\n"
 TEXTS = ("", "a", "b", "ab", "critical", "warning", "x.y")
 PATTERNS = ("a|b", "a.*", ".+", ".*", "critical|warning", "", "x\\.y", "[ab]", "(a|b)?", "cr.t.*")
-matchers = st.builds(
-    Matcher, st.sampled_from("lm"), st.sampled_from(["=", "!="]), st.sampled_from(TEXTS)
-) | st.builds(Matcher, st.sampled_from("lm"), st.sampled_from(["=~", "!~"]), st.sampled_from(PATTERNS))
+matchers = st.builds(Matcher, st.sampled_from("lm"), st.sampled_from(["=", "!="]), st.sampled_from(TEXTS)) | st.builds(
+    Matcher, st.sampled_from("lm"), st.sampled_from(["=~", "!~"]), st.sampled_from(PATTERNS)
+)
 facts_of = st.sampled_from([ANY, ABSENT, PRESENT, *(one_of([text]) for text in TEXTS), one_of(["a", "critical"])])
 
 

@@ -99,7 +99,7 @@ REFUSED = {
     "a group twice": ("group_eval_order: [a]", "group_eval_order: [a, a]"),
     "no alertname": ("    alertname: Down\n", ""),
     "rule files that are no list": ("rule_files: [rules.yml]", "rule_files: rules.yml"),
-    "samples that are no list": ("- labels: '{__name__=\"job:up:sum\", job=\"api\"}'\n      value: 1", "none: 1"),
+    "samples that are no list": ('- labels: \'{__name__="job:up:sum", job="api"}\'\n      value: 1', "none: 1"),
     "broken labels of a sample": ('job="api"}\'\n      value', "job='\n      value"),
 }
 

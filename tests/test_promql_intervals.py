@@ -119,8 +119,10 @@ def test_what_a_system_knows_bounds_further(text: str, said: str) -> None:
 
 
 ENDS = st.floats(-20, 20, allow_nan=False).map(lambda value: round(value, 1)) | st.sampled_from([-math.inf, math.inf])
-INTERVALS = st.tuples(ENDS, ENDS).filter(lambda ends: -math.inf < max(ends) and min(ends) < math.inf).map(
-    lambda ends: between(min(ends), max(ends))
+INTERVALS = (
+    st.tuples(ENDS, ENDS)
+    .filter(lambda ends: -math.inf < max(ends) and min(ends) < math.inf)
+    .map(lambda ends: between(min(ends), max(ends)))
 )
 
 

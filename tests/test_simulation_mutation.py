@@ -16,6 +16,7 @@ from tocsin.simulation.mutation import (
     MutatedAlert,
     MutationTrial,
     Suspect,
+    as_plain,
     judge,
     judge_owner,
     mutated,
@@ -125,6 +126,10 @@ def test_scores_are_parts_of_all_and_of_those_that_differ(engine: RuleEngine) ->
     judged = tuple(Judged(mutant=mutant, fate=fate) for mutant, fate in zip(mutants, fates, strict=False))
     assert (score(judged).whole, score(judged).of_different) == (0.25, 0.5)
     assert (score(()).whole, score(()).of_different) == (1.0, 1.0)
+    plain = as_plain([MutatedAlert(id="A", judged=judged), MutatedAlert(id="B", judged=(), trouble="why")])
+    assert (plain["mutants"], plain["killed"], plain["score"], plain["score_of_all"]) == (4, 1, 0.5, 0.25)
+    assert [each["fate"] for each in plain["alive"]] == ["survived", "equivalent", "probably equivalent"]
+    assert plain["not_judged"] == {"B": "why"}
     by_operator = scores([MutatedAlert(id="A", judged=judged)])
     assert by_operator[Operator.COMPARATOR].whole == 1.0
     assert sum(sum(each.fates.values()) for each in by_operator.values()) == 4

@@ -25,9 +25,7 @@ times = st.lists(
 days = st.lists(
     st.tuples(st.integers(0, 6), st.integers(0, 6)).filter(lambda two: two[0] <= two[1]), min_size=1, max_size=3
 )
-intervals = st.lists(
-    st.fixed_dictionaries({}, optional={"times": times, "weekdays": days}), min_size=1, max_size=4
-)
+intervals = st.lists(st.fixed_dictionaries({}, optional={"times": times, "weekdays": days}), min_size=1, max_size=4)
 
 
 def as_written(spec: dict[str, Any]) -> dict[str, Any]:

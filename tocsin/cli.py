@@ -25,6 +25,7 @@ COMMANDS = {
     "backtest": "run the alerting rules over recorded history",
     "drill": "perform the drills of a system and judge them",
     "rejudge": "judge the evidence of an old run again",
+    "report": "put reports together that were made in parts",
     "up": "start a system on fixed ports of this machine, until Ctrl-C",
 }
 """The subcommands: each a module of tocsin.commands."""

@@ -339,9 +339,7 @@ class RoutePart:
     @cached_property
     def children(self) -> tuple[RoutePart, ...]:
         """The routes right under it, in order."""
-        return tuple(
-            RoutePart(part, self.config) for part in self.part.list("routes") if isinstance(part.value, dict)
-        )
+        return tuple(RoutePart(part, self.config) for part in self.part.list("routes") if isinstance(part.value, dict))
 
     @property
     def goes_on(self) -> bool:

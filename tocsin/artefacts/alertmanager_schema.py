@@ -102,10 +102,7 @@ SECTIONS: Mapping[str, Section] = {
     "time": _section("start_time end_time"),
     "receiver": {
         "name": "string",
-        **{
-            f"{kind}_configs": f"[{kind}]"
-            for kind in INTEGRATIONS
-        },
+        **{f"{kind}_configs": f"[{kind}]" for kind in INTEGRATIONS},
     },
     "discord": _notifier("webhook_url_file content title message username avatar_url", webhook_url="url"),
     "email": _section(
@@ -349,9 +346,7 @@ NEEDED: Mapping[str, tuple[Need, ...]] = {
         (("token", "token_file"), ("rocketchat_token", "rocketchat_token_file")),
         (("token_id", "token_id_file"), ("rocketchat_token_id", "rocketchat_token_id_file")),
     ),
-    "mattermost": (
-        (("webhook_url", "webhook_url_file"), ("mattermost_webhook_url", "mattermost_webhook_url_file")),
-    ),
+    "mattermost": ((("webhook_url", "webhook_url_file"), ("mattermost_webhook_url", "mattermost_webhook_url_file")),),
     "oauth2": ((("client_id",), ()), (("token_url",), ())),
 }
 """Fields of which one must be given: in the section itself, or those of `global` that stand in for it."""

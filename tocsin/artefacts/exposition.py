@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-
 _TYPE = re.compile(r'#\s*TYPE\s+("(?:[^"\\]|\\.)*"|\S+)\s+(\w+)')
 _SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)?[ \t]*(\{)?")
 _LABEL = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s=",{}]+)\s*(?:=\s*"((?:[^"\\]|\\.)*)")?\s*,?')

@@ -65,7 +65,8 @@ def dashboard_variable_undefined(dashboard: Dashboard, model: Model) -> Iterator
         place = place_within(text, use.part.place, use.part.text, use.start)
         times = f", in {len(use.panels)} places" if len(use.panels) > 1 else ""
         said = f"{use.where} uses the variable `{name}`{times}, which the dashboard does not define; "
-        yield Remark(place, said + offered(name, sorted(known)), width=use.width, subject=f"{dashboard.subject}/${name}")
+        said += offered(name, sorted(known))
+        yield Remark(place, said, width=use.width, subject=f"{dashboard.subject}/${name}")
 
 
 def _in_query(query: DashboardQuery, known: set[str], uses: dict[str, _Use]) -> None:

@@ -128,8 +128,5 @@ def _told_elsewhere(name: str, route: RoutePart, routed: RoutedAlerts) -> bool:
 
 def _goes_on(route: RoutePart, config: AlertmanagerConfig) -> bool:
     """Whether a route lets others have its alerts, or one before it may have had them."""
-    siblings = [
-        each for each in config.routes if each.part.route[:-1] == route.part.route[:-1] and each.goes_on
-    ]
+    siblings = [each for each in config.routes if each.part.route[:-1] == route.part.route[:-1] and each.goes_on]
     return bool(siblings) or route.root
-

@@ -81,9 +81,7 @@ def _remarks(inline: Inline, notifications: Notifications, routed: RoutedAlerts 
                 yield Remark(place, message, width=width, subject=subject)
 
 
-def _ungrouped(
-    use: Use, routes: list[RoutePart], place: Place, routed: RoutedAlerts | None
-) -> Iterator[Remark]:
+def _ungrouped(use: Use, routes: list[RoutePart], place: Place, routed: RoutedAlerts | None) -> Iterator[Remark]:
     """Yield the groupings by which the template's receiver is told and that lack a label which it shows."""
     seen: set[tuple[str | int, ...]] = set()
     for route in routes:

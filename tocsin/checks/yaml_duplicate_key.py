@@ -6,17 +6,14 @@ from tocsin.artefacts.folder import SourceFile
 from tocsin.checks import Example, Remark, check
 from tocsin.finding import Severity
 
+_ONCE = "groups:\n- name: a\n  rules:\n  - alert: A\n    expr: up == 0\n    for: 5m\n"
+
 
 @check(
     severity=Severity.ERROR,
     fix="Keep one of the two; if both are meant, they need different names.",
-    bad=Example(
-        {
-            "rules.yml": "groups:\n- name: a\n  rules:\n  - alert: A\n    expr: up == 0\n    for: 5m\n    for: 1m # again\n"
-        },
-        at="# again",
-    ),
-    good=Example({"rules.yml": "groups:\n- name: a\n  rules:\n  - alert: A\n    expr: up == 0\n    for: 5m\n"}),
+    bad=Example({"rules.yml": f"{_ONCE}    for: 1m # again\n"}, at="# again"),
+    good=Example({"rules.yml": _ONCE}),
     origin="promtool, pint yaml/parse",
 )
 def yaml_duplicate_key(file: SourceFile) -> Iterator[Remark]:

@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from tocsin.simulation.coverage import coverage
 from tocsin.simulation.exporting import export, file_names
 from tocsin.simulation.mutating import mutation
 from tocsin.simulation.problems import Subject, subjects
-from tocsin.simulation.proofs import AlertProof, published
+from tocsin.simulation.proofs import AlertProof, Ground, published
 from tocsin.simulation.proving import Asked, prove
 from tocsin.simulation.sharding import prove_in_shards, read_shard
 from tocsin.simulation.storage import Storage, cache_folder
@@ -50,7 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache", type=Path, metavar="DIR", help="where proofs are kept; default: the user's cache")
     parser.add_argument("--no-cache", action="store_true", help="prove everything anew, and keep nothing")
     parser.add_argument("--export", type=Path, metavar="DIR", help="write the tests as promtool's files")
-    parser.add_argument("--picture", type=Path, metavar="DIR", help="draw every alert; without it, those that fail")
+    parser.add_argument("--picture", type=Path, metavar="DIR", help="draw each alert's test: input, value, states")
     parser.add_argument("--mutation", action="store_true", help="try the tests on mutants of every rule")
     parser.add_argument("--min-coverage", type=_share, metavar="PERCENT",
                         help="of the alerts, how many the owner's own tests must see fire and be silent")  # fmt: skip
@@ -75,14 +75,8 @@ def run(options: argparse.Namespace) -> int:
     if workers > 1:
         report = prove_in_shards(_again(options), shard, workers, _tell(options))
     else:
-        proofs = list(prove(chosen, _request(options, engines), _tell(options)))
-        report = published([each.name for each in engines], proofs)
-        if options.export is not None:
-            _export(options, model, every, dict(zip(chosen, proofs, strict=True)), engines[0])
-        if options.mutation or options.min_mutation_score is not None:
-            report["mutation"] = mutation(model, zip(chosen, proofs, strict=True), engines[0], _more(options, len(chosen)))
-        report = published([each.name for each in engines], proofs)
-    if options.progress is None:
+        report = _report(options, model, every, chosen, engines)
+    if options.progress is None and shard.index == 1:
         report["coverage"] = _coverage(model, engines[0], options)
     if options.json:
         if not options.quiet:
@@ -94,6 +88,43 @@ def run(options: argparse.Namespace) -> int:
     for said in short:
         print(f"tocsin: {said}", file=sys.stderr)
     return _code(report, short=bool(short))
+
+
+def _report(
+    options: argparse.Namespace,
+    model: Model,
+    every: Sequence[Subject],
+    chosen: Sequence[Subject],
+    engines: tuple[RuleEngine, ...],
+) -> dict[str, Any]:
+    """Return what is proven by this process, after all that is written besides was written."""
+    proofs = list(prove(chosen, _request(options, engines), _tell(options)))
+    pairs = tuple(zip(chosen, proofs, strict=True))
+    report = published([each.name for each in engines], proofs)
+    names = file_names(every)
+    if options.export is not None:
+        _export(options, model, pairs, engines[0], names)
+    if options.picture is not None:
+        _pictures(options.picture, pairs, engines[0], names)
+    if options.mutation or options.min_mutation_score is not None:
+        report["mutation"] = mutation(model, pairs, engines[0], _more(options, len(chosen)))
+    return report
+
+
+def _pictures(
+    folder: Path, pairs: Iterable[tuple[Subject, AlertProof]], engine: RuleEngine, names: Mapping[str, str]
+) -> None:
+    from tocsin.report.proofs.picture import draw  # noqa: PLC0415 loads Matplotlib, which nobody else needs
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for subject, proof in pairs:
+        if subject.alert is None:
+            continue
+        grounded = proof.grounded is Ground.PROVEN
+        problem = subject.grounded(engine.generation) if grounded else subject.free(engine.generation)
+        drawn = draw(proof, problem)
+        if drawn:
+            (folder / f"{names[subject.id]}.svg").write_text(drawn, encoding="utf-8")
 
 
 def _short(options: argparse.Namespace, report: dict[str, Any]) -> Iterator[str]:
@@ -116,12 +147,12 @@ def _code(report: dict[str, Any], *, short: bool) -> int:
 def _export(
     options: argparse.Namespace,
     model: Model,
-    every: Sequence[Subject],
-    proven: Mapping[Subject, AlertProof],
+    pairs: Iterable[tuple[Subject, AlertProof]],
     engine: RuleEngine,
+    names: Mapping[str, str],
 ) -> None:
     try:
-        writing = export(model, proven.items(), options.export, engine, file_names(every))
+        writing = export(model, pairs, options.export, engine, names)
     except OSError as error:
         raise BadSystem((Problem(Place(str(options.export)), f"cannot be written: {error.strerror}"),)) from error
     if not options.quiet:
@@ -204,7 +235,8 @@ def _again(options: argparse.Namespace) -> list[str]:
     """Return the arguments for the processes that prove parts."""
     given = [str(path) for path in options.paths]
     given += [f"--engine={path}" for path in options.engine or ()]
-    given += [f"--{name}" for name in ("free", "no-cache", "mutation") if getattr(options, name.replace("-", "_"))]
+    given += [f"--{name}" for name in ("free", "no-cache") if getattr(options, name.replace("-", "_"))]
+    given += ["--mutation"] if options.mutation or options.min_mutation_score is not None else []
     for name in ("cache", "export", "picture"):
         if getattr(options, name) is not None:
             given.append(f"--{name}={getattr(options, name)}")

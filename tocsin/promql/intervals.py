@@ -257,7 +257,7 @@ class Intervals:
 
     def _clamp(self, call: Call) -> Interval:
         inner = replace(self.of(call.args[0]), low_open=False, high_open=False)
-        if inner.clock:
+        if inner.clock or any(self.of(limit).clock for limit in call.args[1:]):
             return ANYTHING
         least = self.of(call.args[1]).low if call.function != "clamp_max" else -math.inf
         most = self.of(call.args[-1]).high if call.function != "clamp_min" else math.inf

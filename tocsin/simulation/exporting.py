@@ -122,9 +122,7 @@ def _file(each: Exported, rules: Sequence[str]) -> str:
     return f"rule_files: [{', '.join(map(_quoted, rules))}]\n{each.tests}"
 
 
-def _made(
-    model: Model, pairs: Iterable[tuple[Subject, AlertProof]], names: Mapping[str, str]
-) -> Iterator[Exported]:
+def _made(model: Model, pairs: Iterable[tuple[Subject, AlertProof]], names: Mapping[str, str]) -> Iterator[Exported]:
     for subject, proof in pairs:
         if subject.alert is None or not proof.tests:
             continue

@@ -118,9 +118,7 @@ def _proven(model: Model, rule: Rule, stacks: Sequence[Stack]) -> Proof | None:
     return model.values.never(rule) if stacks else None
 
 
-def _scrape(
-    model: Model, leaves: Iterable[VectorSelector], stacks: Sequence[Stack], said: list[str]
-) -> float | None:
+def _scrape(model: Model, leaves: Iterable[VectorSelector], stacks: Sequence[Stack], said: list[str]) -> float | None:
     """Return the seconds between two samples: of several jobs the fastest, so that nothing is wrongly refuted."""
     paces = [model.timing.pace(leaf, stacks) for leaf in leaves]
     known = [pace for pace in paces if pace is not None]

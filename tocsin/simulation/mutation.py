@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from tocsin.artefacts.rules import case_ids
 from tocsin.engines.rule_engines import RuleEngine, RuleFiles, Said, run_files
@@ -99,6 +100,34 @@ def scores(alerts: Iterable[MutatedAlert]) -> dict[Operator, Score]:
         for each in alert.judged:
             found.setdefault(each.mutant.operator, []).append(each)
     return {operator: score(found[operator]) for operator in Operator if operator in found}
+
+
+def as_plain(alerts: Sequence[MutatedAlert]) -> dict[str, Any]:
+    """Return what became of mutants as plain values, for a report: counts, scores, and those that no test killed."""
+    every = score(each for alert in alerts for each in alert.judged)
+    return {
+        **_plain(every),
+        "by_operator": {str(operator): _plain(each) for operator, each in scores(alerts).items()},
+        "alive": [
+            {
+                "alert": alert.id,
+                "fate": str(each.fate),
+                "operator": str(each.mutant.operator),
+                "description": each.mutant.description,
+                "diff": each.mutant.diff,
+                "reason": each.reason,
+            }
+            for alert in alerts
+            for each in alert.judged
+            if each.fate is not Fate.KILLED
+        ],
+        "not_judged": {alert.id: alert.trouble for alert in alerts if alert.trouble},
+    }
+
+
+def _plain(of: Score) -> dict[str, Any]:
+    counts = {str(fate): of.fates.get(fate, 0) for fate in Fate}
+    return {"mutants": sum(counts.values()), **counts, "score": of.of_different, "score_of_all": of.whole}
 
 
 # Our own tests

@@ -9,6 +9,7 @@ from tocsin.case import CaseResult
 from tocsin.engines.rule_engines import RuleEngine, scratch
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.model import Model
+from tocsin.simulation.partial_tests import partial_case, partial_test_files
 from tocsin.source import Place
 from tocsin.supervisor import Trouble, run_once
 from tocsin.verdict import PASSED, Verdict, failed, inconclusive
@@ -18,12 +19,14 @@ SECONDS = 600.0
 
 
 def test_files(model: Model) -> tuple[str, ...]:
-    """Return the names of a system's test files."""
-    return tuple(dict.fromkeys(part.file for part in model.promtool_tests))
+    """Return the names of a system's test files: those for promtool, and those that match in part."""
+    return tuple(dict.fromkeys([*(part.file for part in model.promtool_tests), *partial_test_files(model)]))
 
 
 def owners_case(engine: RuleEngine, model: Model, file: str) -> CaseResult:
     """Return what an engine says of a test file, as a case."""
+    if file in partial_test_files(model):
+        return partial_case(engine, model, file)
     verdict = run_owners_test(engine, model.folder.directory / file)
     return CaseResult(f"owners-tests@{file}", "simulation", file, Place(file), verdict)
 

@@ -168,10 +168,7 @@ class _Prover:
         found = {each.id: _Found() for each in subjects}
         waiting = list(subjects)
         for attempt in range(ATTEMPTS):
-            requests = (
-                Request(key=each.id, problem=problem(each, attempt), ask_pages=pages)
-                for each in waiting
-            )
+            requests = (Request(key=each.id, problem=problem(each, attempt), ask_pages=pages) for each in waiting)
             said = f"{engine.name}, {what}" + (f", search {attempt + 1}" if attempt else "")
             for trial in self._run(engine, requests, said, len(waiting)):
                 found[trial.request.key].trials.append(trial)
@@ -220,8 +217,8 @@ class _Prover:
 
 def _differing(trial: Trial, free: _Found) -> tuple[str, ...]:
     """Return the claims that the first engine proved on an input, and that another does not confirm on it."""
-    pinned = {claim for claim in trial.failed if claim.partition(":")[0] not in _UNPINNED}
-    return tuple(sorted(set(trial.failed) & free.proven - pinned))
+    asked = {claim for claim in trial.otherwise if claim.partition(":")[0] in _UNPINNED}
+    return tuple(sorted(asked & free.proven))
 
 
 def _worth_grounding(subject: Subject, free: _Found, generation: Generation) -> bool:

@@ -18,11 +18,14 @@ from tocsin.synthesis import (
     Problem,
     Property,
     Solution,
+    State,
     emit,
     failed,
     synthesise,
 )
 
+_WHOLE = (State.FIRING, State.NEVER_FIRING, State.NEVER_ACTIVE)
+"""What hangs on more than one evaluation sooner or later."""
 BATCH = 40
 """Test files for one process: a process costs as much as ten files do."""
 
@@ -47,6 +50,8 @@ class Trial:
     outcome: Outcome
     failed: Mapping[str, str] = field(default_factory=dict)
     """The claims that the engine did not confirm, each with what it said."""
+    otherwise: frozenset[str] = frozenset()
+    """The claims of which not a moment but the whole came out otherwise: it never fired, or it fired after all."""
     refused: str = ""
     """Why the engine would not run the files."""
     pages: tuple[Rendered, ...] = ()
@@ -147,9 +152,7 @@ def _scalar(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _read(
-    batch: Sequence[_Written], future: Future[list[Said]], tell: Callable[[int], None]
-) -> Iterator[Trial]:
+def _read(batch: Sequence[_Written], future: Future[list[Said]], tell: Callable[[int], None]) -> Iterator[Trial]:
     said = iter(future.result())
     for written in batch:
         yield _trial(written, [next(said) for _ in written.files])
@@ -158,15 +161,19 @@ def _read(
 
 def _trial(written: _Written, said: Sequence[Said]) -> Trial:
     failures: dict[str, str] = {}
+    held: dict[str, list[bool]] = {}
     for emitted, each in zip(written.emitted, said, strict=True):
         wrong = set(map(id, failed(emitted, each.failures)))
         for number, assertion in enumerate(emitted.assertions):
+            if assertion.state in _WHOLE:
+                held.setdefault(assertion.claim, []).append(id(assertion) not in wrong)
             if id(assertion) in wrong:
                 failures.setdefault(assertion.claim, _told(number, assertion, each.failures))
     return Trial(
         request=written.request,
         outcome=written.outcome,
         failed=failures,
+        otherwise=frozenset(claim for claim, kept in held.items() if not any(kept)),
         refused=next((each.refused for each in said if each.refused), ""),
         pages=next((each.rendered for each in said if each.rendered), ()),
     )

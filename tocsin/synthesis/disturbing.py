@@ -192,6 +192,17 @@ def begun(scene: Scene, picked: Collection[int], at: int) -> Scene:
     return _each(scene, picked, lambda row: [*[GAP] * min(at, len(row.values)), *row.values[at:]])  # type: ignore[list-item]
 
 
+def from_the_beginning(scene: Scene) -> Scene:
+    """Return a scene whose rows begin with its first sample, at the value that they begin with later."""
+
+    def change(row: Row) -> Sequence[Value]:
+        first = next((i for i, each in enumerate(row.values) if each != GAP), 0)
+        return [*[row.values[first]] * first, *row.values[first:]] if first else row.values
+
+    early = range(0, min(6 * scene.evaluation, scene.until + 1), scene.evaluation)
+    return replace(_each(scene, range(len(scene.rows)), change), marks=(*early, *scene.marks))
+
+
 def thinned(scene: Scene, picked: Collection[int], every: int, first: int = 0) -> Scene:
     """Return a scene in which some rows have only every so many-th sample."""
     return _each(scene, picked, lambda row: [v if i % every == first else GAP for i, v in enumerate(row.values)])

@@ -262,9 +262,7 @@ class Draft(ABC):
             case _:
                 return None
 
-    def _value_of(
-        self, node: VectorSelector, path: Path, read: Callable[[Shape], Line | None]
-    ) -> Line | None:
+    def _value_of(self, node: VectorSelector, path: Path, read: Callable[[Shape], Line | None]) -> Line | None:
         inner = self._recorded(node, path)
         if inner is not None:
             return self.value(*inner)

@@ -35,6 +35,8 @@ INVERSE: Mapping[str, Callable[[float], float]] = {
     "rad": lambda v: v * 180 / math.pi,
 }
 """Functions with the way back, cut off where numbers end."""
+_NEVER = 1 << 30
+"""After so many samples a value changes that stays what it is."""
 
 
 class Functions(Draft):
@@ -197,7 +199,8 @@ class Functions(Draft):
     def _stepped(self, name: str, shape: Shape, seconds: float, value: float) -> Shape:
         interval = self.setting.grid.interval / 1000
         if value < 1:
-            return shape if shape.growth is not None or shape.level is not None else replace(shape, level=1.0)
+            settled = shape.growth is not None or shape.level is not None
+            return shape if settled else replace(shape, hop=_NEVER) if name == "changes" else replace(shape, level=1.0)
         least = 1 if name == "changes" else 2
         period = math.floor(seconds / (math.ceil(value) * interval))
         if period < least:

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from tocsin.promql import Aggregation, VectorSelector, walk
+from tocsin.promql import Aggregation, Call, VectorSelector, walk
 from tocsin.promql.equivalence import difference
 from tocsin.promql.evaluation import EvaluationError, Store
 from tocsin.promql.mutants import Mutant, Operator
 from tocsin.synthesis import disturbing
 from tocsin.synthesis.disturbing import OTHER, clues_of, metric_groups, worth_trying
 from tocsin.synthesis.problem import Problem
-from tocsin.synthesis.replaying import NAME, Moment, Replay, Scene, holds, input_series, scene_of, shortened
+from tocsin.synthesis.replaying import GAP, NAME, Moment, Replay, Scene, holds, input_series, scene_of, shortened
 from tocsin.synthesis.solution import Assertion, Property, State, Test
 
 ENOUGH = 10_000
@@ -239,6 +239,10 @@ class _Hunt:
     def suggested(self) -> Iterator[Scene]:
         """Yield the inputs on which a mutant of its kind most likely differs."""
         scenes = [staged.scene for staged in self.search.scenes[:6]]
+        if any(isinstance(node, Call) and node.function == "time" for node in walk(self.alert.tree)):
+            # The clock of a test begins at 0, and the tests of such rules later: what happens before is worth a look.
+            late = [scene for scene in scenes if any(row.values[:1] == [GAP] for row in scene.rows)]
+            scenes += [disturbing.from_the_beginning(scene) for scene in late[:2]]
         by_operator = {
             Operator.MATCHER: self.decoys,
             Operator.AGGREGATION: self.replicas,

@@ -105,5 +105,3 @@ def problem_of(
         grounding=grounding,
         budget_seconds=budget_seconds,
     )
-
-

@@ -86,9 +86,7 @@ class Piece:
 class Tape:
     """Series that are written phase by phase, sample by sample, exactly as promtool expands what is written of them."""
 
-    def __init__(
-        self, tracks: Sequence[Track], interval: int, reference: int, start: int = 0, settle: int = 0
-    ) -> None:
+    def __init__(self, tracks: Sequence[Track], interval: int, reference: int, start: int = 0, settle: int = 0) -> None:
         self.tracks = tracks
         self.settle = settle
         """After how many milliseconds of its phase a series that grows from a level is at that level."""

@@ -208,9 +208,7 @@ class Search:
         found = list(roots)
         return Copies(found[way.nth], way.copies) if way.nth < len(found) else None
 
-    def _propose(
-        self, way: Way, wish: Wish, copies: Copies | None, finest: float | None, warm: float
-    ) -> Found | None:
+    def _propose(self, way: Way, wish: Wish, copies: Copies | None, finest: float | None, warm: float) -> Found | None:
         unified = self.unify(way.manner)
         if unified is None:
             raise ImpossibleError("a selector's matchers exclude each other")

@@ -286,9 +286,7 @@ class Director:
                         return ended
         raise WrongError("whatever makes it pending makes it fire")
 
-    def _blipped(
-        self, reel: Reel, before: int, risen: list[Seen], more: list[Seen], fallen: list[Seen]
-    ) -> None:
+    def _blipped(self, reel: Reel, before: int, risen: list[Seen], more: list[Seen], fallen: list[Seen]) -> None:
         pending = [each for each in (*risen, *more, *fallen) if each.pending]
         reel.say(Property.BLIP, State.PENDING, pending[-1].time, "the condition holds, and `for` has not passed")
         end = fallen[-1].time

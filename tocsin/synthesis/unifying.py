@@ -268,9 +268,7 @@ class Unifier:
             self._soft("alertname", environment.get("alertname"), own)
             self._soft("alertstate", environment.get("alertstate"), one_of(["firing", "pending"]))
         number, name = len(self.result.leaves), metric_of(node, facts)
-        self.result.leaves.append(
-            Leaf(number, name, node.matchers, environment, bucket and "bucket" in name)
-        )
+        self.result.leaves.append(Leaf(number, name, node.matchers, environment, bucket and "bucket" in name))
         return number
 
     def _follow(self, node: VectorSelector, path: Path, bucket: bool) -> Environment:

@@ -32,9 +32,7 @@ from tocsin.templates.nodes import (
 MOST_NESTED = 120
 """Levels of brackets and branches; no template that people write has so many."""
 
-_OPERANDS = frozenset(
-    {"bool", "character", "dot", "field", "identifier", "number", "nil", "raw", "string", "variable"}
-)
+_OPERANDS = frozenset({"bool", "character", "dot", "field", "identifier", "number", "nil", "raw", "string", "variable"})
 _NOT_CALLED = frozenset({"bool", "dot", "nil", "number", "string"})
 
 

@@ -330,9 +330,7 @@ class _Renderer:
                 self.use(of, rest[1].value, rest[1].span)
         return kind
 
-    def arguments(
-        self, what: str, signature: Signature, given: list[str], spans: list[Span], place: Span
-    ) -> None:
+    def arguments(self, what: str, signature: Signature, given: list[str], spans: list[Span], place: Span) -> None:
         least = len(signature.takes) - signature.variadic
         if len(given) < least or (len(given) > len(signature.takes) and not signature.variadic):
             wanted = f"at least {least}" if signature.variadic else str(least)
