@@ -13,6 +13,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -61,7 +62,7 @@ def main() -> None:
     while not options.owner and len(judged) < options.rules:
         trials = [
             MutationTrial(suspect, inputs=options.inputs, seconds=options.seconds, seed=options.seed)
-            for suspect, _ in zip(suspects, range(min(CHUNK, options.rules - len(judged))), strict=False)
+            for suspect in islice(suspects, min(CHUNK, options.rules - len(judged)))
         ]
         if not trials:
             break
@@ -102,6 +103,8 @@ def report(judged: list[MutatedAlert], *, equivalent: bool) -> None:
         line(str(operator), each)
     every: list[Judged] = [each for alert in judged for each in alert.judged]
     line("all", score(every))
+    if not any(each.found for each in every):
+        return
     own = sum(each.fate is Fate.KILLED and not each.found for each in every)
     tests = sum(len(alert.tests) for alert in judged)
     print(f"{len(judged)} alerts; {own} killed by the tests of the synthesis, the rest by {tests} tests found for them")

@@ -346,7 +346,7 @@ def test_a_kind_that_is_lacking_is_one_skipped_item_that_names_it(bench: Bench) 
     """What the system does not have is said, and a selection of nothing else is not green."""
     bench.system()
 
-    lacking = bench.on_system("-m", "static", "-rs", "-k", "readable")
+    lacking = bench.on_system("-m", "static", "-rs", "-k", "every_file_is_readable")
     drills = bench.system(SYSTEM.partition("drills:")[0]).on_system("-m", "load", "-rs")
 
     assert lacking.returncode == 5, lacking.stdout
@@ -364,7 +364,7 @@ def test_a_file_that_cannot_be_read_fails_its_kind_at_its_place(bench: Bench) ->
     (bench.folder / "system" / "rules.yml").write_text("groups:\n  - name: a\n    name: b\n")
     bench.system(SYSTEM.replace("{dashboards", "{rules: [rules.yml], dashboards"))
 
-    done = bench.on_system("-m", "static", "-k", "readable")
+    done = bench.on_system("-m", "static", "-k", "every_file_is_readable")
 
     assert done.returncode == 1, done.stdout
     assert "rules.yml:3:5: names the key 'name' twice" in done.stdout
