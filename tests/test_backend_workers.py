@@ -229,6 +229,7 @@ def test_a_new_run_begins_at_zero(supervisor: Supervisor, tmp_path: Path) -> Non
     assert not left & {path.name for path in (tmp_path / "metrics").glob("*.db")}
     assert scrape(second)[COUNTED] == 0
     ask(second, "GET", "/api/meditations")
+    wait_until(lambda: scrape(second)[COUNTED] == 1, seconds=30, what="it is counted, which is after the answer")
     workers(second)[0].kill()
     wait_until(lambda: len(workers(second)) == WORKERS, seconds=30, what="the dead worker has a successor")
     all_there(second)
