@@ -16,7 +16,7 @@ from tocsin.case import CaseResult
 from tocsin.engines.rule_engines import rule_engine
 from tocsin.model import Model
 from tocsin.report.proofs.text import explained
-from tocsin.simulation.owners_tests import owners_case, test_files
+from tocsin.simulation.owners_cases import owners_case, test_files
 from tocsin.simulation.proofs import alert_case, finding_key
 from tocsin.simulation.sharing import SharedProofs
 from tocsin.simulation.storage import cache_folder

@@ -128,6 +128,12 @@ class Query:
         return f"{self.panel.subject}/{self.letter}" if self.letter else self.panel.subject
 
 
+def _body(part: Part) -> Part:
+    """Return what holds the fields of a panel, variable or annotation: itself or, in version 2, its `spec`."""
+    spec = part.get("spec")
+    return spec if isinstance(spec.value, dict) and part.string("kind") else part
+
+
 @dataclass(frozen=True)
 class Panel:
     """One panel."""
@@ -138,8 +144,7 @@ class Panel:
     @cached_property
     def body(self) -> Part:
         """What holds its title and id: the panel itself or, in version 2, its `spec`."""
-        spec = self.part.get("spec")
-        return spec if isinstance(spec.value, dict) and self.part.string("kind") else self.part
+        return _body(self.part)
 
     @property
     def title(self) -> str:
@@ -200,8 +205,7 @@ class Variable:
     @cached_property
     def body(self) -> Part:
         """What holds its name: the variable itself or, in version 2, its `spec`."""
-        spec = self.part.get("spec")
-        return spec if isinstance(spec.value, dict) and self.part.string("kind") else self.part
+        return _body(self.part)
 
     @property
     def name(self) -> str:
@@ -263,8 +267,7 @@ class Annotation:
     @cached_property
     def body(self) -> Part:
         """What holds its query: the annotation itself or, in version 2, its `spec`."""
-        spec = self.part.get("spec")
-        return spec if isinstance(spec.value, dict) and self.part.string("kind") else self.part
+        return _body(self.part)
 
     @property
     def expression_part(self) -> Part:

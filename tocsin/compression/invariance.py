@@ -15,6 +15,7 @@ from typing import Any
 from tocsin.compression.samples import InputSeries
 from tocsin.compression.written import yaml_text
 from tocsin.durations import format_duration, parse_duration
+from tocsin.promql.printing import quoted
 from tocsin.source import Place
 
 RunPromtool = Callable[[Mapping[str, str], Sequence[str]], tuple[int, str, str]]
@@ -176,7 +177,7 @@ def _interval(seconds: float) -> str:
 
 
 def _question(matchers: Mapping[str, str], end: str) -> dict[str, Any]:
-    selector = ",".join(f"{name}={_quoted(value)}" for name, value in matchers.items())
+    selector = ",".join(f"{name}={quoted(value)}" for name, value in matchers.items())
     # The range is longer than the whole test, so that its open or closed left end makes no difference.
     window = format_duration(parse_duration(end) + 1)
     return {
@@ -184,8 +185,3 @@ def _question(matchers: Mapping[str, str], end: str) -> dict[str, Any]:
         "eval_time": end,
         "exp_samples": [{"labels": "{}", "value": _IMPOSSIBLE}],
     }
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'

@@ -12,6 +12,7 @@ from tocsin.finding import Finding, Severity
 from tocsin.live.answers import LATELY, Answers, Cost
 from tocsin.model import Model
 from tocsin.promql import Expr, PromQLError, longest_window, parse, selectors
+from tocsin.promql.printing import quoted
 from tocsin.source import Place
 
 MANY_SERIES = 10_000
@@ -137,15 +138,10 @@ def selectors_of(model: Model) -> dict[str, list[Rule]]:
         tree = model.tree(rule)
         for selector in selectors(tree) if tree is not None else ():
             if selector.name is not None:
-                written = ",".join(f"{m.name}{m.op}{_quoted(m.value)}" for m in selector.matchers)
+                written = ",".join(f"{m.name}{m.op}{quoted(m.value)}" for m in selector.matchers)
                 text = f"{selector.metric or ''}{{{written}}}"
                 found.setdefault(text, []).append(rule)
     return found
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
 
 
 def _absent(model: Model, answers: Answers) -> Iterator[Finding]:
