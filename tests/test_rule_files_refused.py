@@ -51,8 +51,8 @@ KEYS = ("alert", "record", "expr", "for", "keep_firing_for", "labels", "annotati
         "limit", "labls", "Expr", "groups", "__name__", "", "annotation")  # fmt: skip
 ONLY_IN_SOME = re.compile(r"for Prometheus 3 only")
 """What ours warns of, because one generation refuses it and the next does not."""
-OLD_LENIENCY = re.compile(r"(?:expr|alert|record): null|expr: '?\d+[a-z]")
-"""What Prometheus 2.42 lets pass though nothing can come of it, and durations as numbers, which only 3 reads."""
+OLD_LENIENCY = re.compile(r"(?:expr|alert|record): null")
+"""What Prometheus 2.42 lets pass though nothing can come of it."""
 
 
 def routes(value: Any, route: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -127,3 +127,20 @@ def test_a_second_document_is_never_loaded(tmp_path: Path) -> None:
 
     assert [finding.place.line for finding in found] == [one.count("\n") + 2]
     assert found[0].severity is Severity.ERROR
+
+
+@pytest.mark.parametrize("expression", ["5s", "-5s", "up > 5m"])
+def test_a_duration_as_a_number_is_for_prometheus_3_only(tmp_path: Path, expression: str) -> None:
+    """Prometheus 2 refuses the whole file for it: a warning where the version is not known, an error under a 2."""
+    (tmp_path / "r.yml").write_text(f"groups:\n- name: a\n  rules:\n  - alert: A\n    expr: {expression}\n")
+    image = tmp_path / "compose.yaml"
+
+    unknown = [*promql_invalid.findings(Model.of(tmp_path))]
+    image.write_text("services:\n  prometheus: {image: 'prom/prometheus:v2.53.0'}\n")
+    old = [*promql_invalid.findings(Model.of(tmp_path))]
+    image.write_text("services:\n  prometheus: {image: 'prom/prometheus:v3.5.0'}\n")
+    new = [*promql_invalid.findings(Model.of(tmp_path))]
+
+    assert [(f.severity, f.place.line) for f in unknown] == [(Severity.WARNING, 5)]
+    assert [(f.severity, f.place.line) for f in old] == [(Severity.ERROR, 5)]
+    assert new == []

@@ -8,7 +8,8 @@ from tocsin.checks import Example, Remark, check
 from tocsin.finding import Severity
 from tocsin.model import Model
 from tocsin.part import Part
-from tocsin.promql import PromQLError, Span
+from tocsin.promql import Expr, NumberLiteral, PromQLError, Span
+from tocsin.promql.analysis import walk
 
 _RULES = "groups:\n- name: a\n  rules:\n  - alert: Down\n    expr: {}\n"
 _LOGQL = re.compile(r"\|=|\|~|!=\s*[`\"]|\|\s*(?:json|logfmt|regexp|pattern|unpack|line_format|label_format|unwrap)\b")
@@ -23,6 +24,8 @@ _METRICSQL = re.compile(
     r"|stale_samples_over_time|increases_over_time|decreases_over_time|default_rollup|aggr_over_time)\s*\("
 )
 
+_DURATIONS_ARE_NUMBERS = 3
+"""The major version of Prometheus from which on they are (its promql/parser, `number_duration_literal`)."""
 _UNRENDERED = re.compile(r"\{\{-?\s*[.$\"\w][^={}]*\}\}|\{%")
 
 
@@ -53,7 +56,9 @@ def promql_invalid(model: Model) -> Iterator[Remark]:
 
 
 def _of_rule(rule: Rule, model: Model) -> Iterator[Remark]:
-    yield from _remark(rule.part.get("expr"), rule.subject, model, Severity.ERROR)
+    part = rule.part.get("expr")
+    yield from _remark(part, rule.subject, model, Severity.ERROR)
+    yield from _too_new(part, rule.subject, model)
 
 
 def _remark(part: Part, subject: str, model: Model, severity: Severity) -> Iterator[Remark]:
@@ -64,3 +69,16 @@ def _remark(part: Part, subject: str, model: Model, severity: Severity) -> Itera
     place, width = model.piece(part, Span(found.start, max(found.start + 1, found.end)))
     said = "the expression" if severity is Severity.ERROR else "the query"
     yield Remark(place, f"{said} does not parse: {found.message}", width=width, subject=subject, severity=severity)
+
+
+def _too_new(part: Part, subject: str, model: Model) -> Iterator[Remark]:
+    """Yield where a duration stands for a number, which Prometheus 3 reads: an error where a 2 reads the rules."""
+    majors, found = model.prometheus_majors, model.parsed(part.text) if part else None
+    if isinstance(found, Expr) and (not majors or min(majors) < _DURATIONS_ARE_NUMBERS):
+        for node in walk(found):
+            if isinstance(node, NumberLiteral) and node.duration:
+                place, width = model.piece(part, node.span)
+                said = "a duration stands for a number for Prometheus 3 only; an older one refuses the whole file"
+                severity = Severity.ERROR if majors else Severity.WARNING
+                fix = f"Write seconds as a number: {node.value:g}."
+                yield Remark(place, said, width=width, subject=subject, severity=severity, fix=fix)

@@ -73,14 +73,6 @@ def _no_rule_files(model: Model) -> Iterator[Remark]:
                 yield Remark(whole.place, said, width=width, subject="groups", fix=fix, related=(pattern.place,))
 
 
-_IMAGE = re.compile(r"prom(?:etheus)?/prometheus:v?([0-9]+)\.")
-
-
-def _generations(model: Model) -> frozenset[int]:
-    """Return the major versions of Prometheus whose images the system names."""
-    return frozenset(int(major) for file in model.files() for major in _IMAGE.findall(file.text))
-
-
 def _later_documents(model: Model) -> Iterator[Remark]:
     """Of the YAML documents of one file, Prometheus reads the first."""
     of_rules = {id(document) for document in model.documents(Kind.RULES)}
@@ -233,7 +225,7 @@ class _File:
 
     def later(self, part: Part, remark: Callable[..., Remark], said: str, subject: str) -> Iterator[Remark]:
         """Yield that a name has characters which Prometheus 2 refuses: an error where one of these reads it."""
-        generations = _generations(self.model)
+        generations = self.model.prometheus_majors
         if not generations or min(generations) < 3:
             severity = Severity.ERROR if generations else Severity.WARNING
             yield remark(part, f"{said}; an older one refuses the whole file", subject=subject, severity=severity,

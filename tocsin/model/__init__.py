@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -344,9 +345,15 @@ class Model:
         width = len(value[span.start : span.end].split("\n")[0])
         return place, max(1, width)
 
+    @cached_property
+    def prometheus_majors(self) -> frozenset[int]:
+        """The major versions of Prometheus whose images the system names; none, where it names none."""
+        return frozenset(int(major) for file in self.files() for major in _PROMETHEUS_IMAGE.findall(file.text))
+
     def files(self) -> Iterator[SourceFile]:
         """Yield every file that is YAML or JSON."""
         yield from self.folder.files.values()
 
 
+_PROMETHEUS_IMAGE = re.compile(r"prom(?:etheus)?/prometheus:v?([0-9]+)\.")
 _NOTHING = Declaration.model_validate({"schema": 1, "name": "folder"})
