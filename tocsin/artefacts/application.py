@@ -202,6 +202,7 @@ class Application:
         origin = env.origin if passed and env.origin else site
         place = Place(origin.scope.module.file, origin.call.lineno, origin.call.col_offset + 1)
         buckets = _bounds(given["buckets"]) if "buckets" in given else DEFAULT_BUCKETS
+        target = site.scope.module.targets.get(id(site.call)) if self._begun else None
         for name in given.get("name", (UNKNOWN,)):
             whole = _full_name(maker, name, *(given.get(n, ("",))[0] for n in ("namespace", "subsystem", "unit")))
             yield Instrument(
@@ -212,7 +213,7 @@ class Application:
                 place=place,
                 buckets=buckets if maker.type == "histogram" and not maker.family else (),
                 states=_states(given.get("states", ())),
-                lazy=(bool(labels) or not complete) and not (self._begun and _target(site) in self._begun),
+                lazy=(bool(labels) or not complete) and target not in self._begun,
             )
 
     @cached_property
@@ -243,14 +244,6 @@ class Application:
             elif keyword.arg in _TELLING:
                 given[keyword.arg] = self._evaluation.values(keyword.value, env)
         return given
-
-
-def _target(site: Site) -> str | None:
-    """Return the variable or attribute that a call is assigned to."""
-    for node in ast.walk(site.scope.module.tree):
-        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is site.call:
-            return last_name(node.targets[0] if isinstance(node, ast.Assign) else node.target)
-    return None
 
 
 def _made_in_vain(tree: ast.AST) -> Iterator[ast.expr]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tocsin.artefacts.python_source import parsed
 from tocsin.part import Part
 from tocsin.source import Place
 
@@ -18,6 +19,8 @@ MOST_CHARACTERS = 400_000
 """A longer source is generated, or no settings."""
 
 _HOLDS = re.compile(r"threshold|limit|slo\b|objective", re.IGNORECASE)
+_SAYS = re.compile(r"(?:threshold|limit|slo|objective)\w{0,80}\s{0,9}(?:\(|=|:[^\n]{0,200}=)", re.IGNORECASE)
+"""What a source has that names one in code: it is called or assigned to. Most say the word in prose alone."""
 _VALUES = frozenset({"limit", "threshold", "value", "max", "maximum", "above", "below", "objective"})
 _NAMES = frozenset({"name", "signal", "metric", "key", "alert"})
 
@@ -36,13 +39,9 @@ class NamedNumber:
 
 def in_python(text: str, file: str) -> Iterator[NamedNumber]:
     """Yield the thresholds of a Python source; nothing is executed, and of what does not parse there are none."""
-    if len(text) > MOST_CHARACTERS or not _HOLDS.search(text):
-        return
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    for node in ast.walk(tree):
+    said = [m.start() for m in _SAYS.finditer(text)] if len(text) <= MOST_CHARACTERS else []
+    tree = parsed(text) if said else None
+    for node in _about(tree, [text.count("\n", 0, at) + 1 for at in said]) if tree is not None else ():
         match node:
             case ast.Call():
                 yield from _of_call(node, file)
@@ -51,6 +50,16 @@ def in_python(text: str, file: str) -> Iterator[NamedNumber]:
                 | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
             ):
                 yield from _of_assignment(name, value, file)
+
+
+def _about(tree: ast.Module, lines: list[int]) -> Iterator[ast.AST]:
+    """Yield what stands in the statements of a module that any of these lines belongs to, with their decorators."""
+    above = 0
+    for statement in tree.body:
+        below = statement.end_lineno or statement.lineno
+        if any(above < line <= below for line in lines):
+            yield from ast.walk(statement)
+        above = below
 
 
 def _of_call(node: ast.Call, file: str) -> Iterator[NamedNumber]:

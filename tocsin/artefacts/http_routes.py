@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from tocsin.artefacts.python_source import parsed
 from tocsin.source import Place
 
 _DECORATORS = frozenset(
@@ -123,12 +124,11 @@ def routes_of(texts: Mapping[str, str]) -> Routes | None:
         if not _ROUTING.search(text):
             walk.texts.update(_TEXT.findall(text))
             continue
-        try:
-            tree = ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = parsed(text)
+        if tree is None:
             walk.open = True
-            continue
-        walk.module(tree, file, text)
+        else:
+            walk.module(tree, file, text)
     if not walk.routes:
         return None
     return Routes(

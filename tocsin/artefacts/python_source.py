@@ -11,7 +11,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -139,6 +139,19 @@ class Module:
         self.scope = Scope(self, tree, None)
         _Reading(self).block(tree.body, self.scope, ())
 
+    @cached_property
+    def targets(self) -> Mapping[int, str]:
+        """The last name of the variable or attribute that an expression is assigned to, by the expression's `id`."""
+        found: dict[int, str] = {}
+        for node in ast.walk(self.tree):
+            match node:
+                case (
+                    ast.Assign(targets=[target, *_], value=value)
+                    | ast.AnnAssign(target=target, value=ast.expr() as value)
+                ):
+                    found[id(value)] = last_name(target)
+        return found
+
 
 class _Reading:
     """One walk over a module, which tells scopes, loops and calls."""
@@ -256,6 +269,17 @@ def _names(target: ast.expr) -> Iterator[str]:
             yield node.id
 
 
+@lru_cache(maxsize=128)  # one source is asked for its metrics, its routes and its thresholds
+def parsed(text: str) -> ast.Module | None:
+    """Return the tree of a Python source; None if it is no Python."""
+    try:
+        with warnings.catch_warnings():  # what is odd about a source is its owner's business
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
 def last_name(function: ast.expr) -> str:
     """Return the last part of what is called: `run` of `subprocess.run`."""
     match function:
@@ -277,11 +301,10 @@ class Sources:
     def module(self, file: str) -> Module | None:
         """Return a file, read; None if it is no Python."""
         if file not in self._modules:
+            tree = parsed(self.texts[file])
             try:
-                with warnings.catch_warnings():  # what is odd about a source is its owner's business
-                    warnings.simplefilter("ignore")
-                    self._modules[file] = Module(file, ast.parse(self.texts[file]))
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                self._modules[file] = None if tree is None else Module(file, tree)
+            except RecursionError:
                 self._modules[file] = None
         return self._modules[file]
 
@@ -289,7 +312,7 @@ class Sources:
         """Return every call of something of that name, in any file."""
         if name not in self._callers:
             said = re.compile(rf"\b{re.escape(name)}\b")
-            modules = (self.module(file) for file, text in self.texts.items() if said.search(text))
+            modules = (self.module(file) for file, text in self.texts.items() if name in text and said.search(text))
             self._callers[name] = tuple(s for m in modules if m is not None for s in m.sites if s.called == name)
         return self._callers[name]
 
