@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from tocsin.engines.rule_engines import RuleEngine, RuleFiles, Said, rule_engine
 from tocsin.model import Model
 from tocsin.promql import parse
 from tocsin.promql.mutants import Operator
+from tocsin.simulation.coverage import coverage
 from tocsin.simulation.mutation import (
     Fate,
     Judged,
@@ -23,7 +27,7 @@ from tocsin.simulation.mutation import (
     score,
     scores,
 )
-from tocsin.simulation.owner_tests import owner_tests, passed_files
+from tocsin.simulation.owner_tests import Files, owner_tests, run
 from tocsin.synthesis import Recorded, Solution, emit, problem_of, synthesise
 
 RULES = (
@@ -251,6 +255,48 @@ def test_the_owners_files_are_left_alone(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rules.yml", "rules_test.yml"]
 
 
-def test_reads_which_files_passed() -> None:
-    said = "Unit Testing:  a/t.yml\n  SUCCESS\n\nUnit Testing:  b/t.yml\n\nUnit Testing:  c/t.yml\n  SUCCESS\n"
-    assert passed_files(said) == {"a/t.yml", "c/t.yml"}
+OTHERS = [path for path in os.environ.get("TOCSIN_PROMTOOLS", "").split(":") if path]
+MIXED = {"passes": True, "fails": False, "fails too": False, "no rules": False, "no series": False, "passes as well": True}
+
+
+@pytest.mark.parametrize("path", [None, *OTHERS])
+def test_of_files_in_one_process_each_has_its_own_verdict(path: str | None) -> None:
+    engine = rule_engine(Path(path) if path else None)
+    rules = json.dumps({"groups": [{"name": "g", "rules": [{"alert": "Down", "expr": "up == 0"}]}]})
+
+    def files(kind: str) -> Files:
+        value, selector = ("1", "up") if kind.startswith("fails") else ("0", "up{" if kind == "no series" else "up")
+        asked = [{"eval_time": f"{n}m", "alertname": "Down", "exp_alerts": [{"exp_labels": {}}]} for n in (1, 2)]
+        test = {"interval": "1m", "input_series": [{"series": selector, "values": f"{value}x5"}]}
+        tests = {"rule_files": ["rules.yml"], "tests": [{**test, "alert_rule_test": asked}]}
+        return Files(rules.replace("== 0", "==") if kind == "no rules" else rules, json.dumps(tests))
+
+    assert dict(zip(MIXED, run(engine, [files(kind) for kind in MIXED]), strict=True)) == MIXED
+    assert run(engine, [files("fails")]) == [False]
+    assert run(engine, [files("passes")] * 3) == [True] * 3
+
+
+def test_an_engine_that_writes_no_report_is_asked_file_by_file(engine: RuleEngine, tmp_path: Path) -> None:
+    """A promtool that calls itself 3.x, and of which nothing but the exit code is told."""
+    silent = tmp_path / "promtool"
+    silent.write_text(f'#!/bin/sh\nfor each; do shift; case $each in --junit*) ;; *) set -- "$@" "$each";; esac; done\n'
+                      f'exec {engine.path} "$@" >/dev/null 2>&1\n')  # fmt: skip
+    silent.chmod(0o755)
+    rules = json.dumps({"groups": []})
+    asked = [{"expr": "1", "eval_time": "0m", "exp_samples": [{"value": value}]} for value in (1, 2)]
+    files = [
+        Files(rules, json.dumps({"rule_files": ["rules.yml"], "tests": [{"promql_expr_test": [each]}]}))
+        for each in asked
+    ]
+    assert run(replace(engine, path=silent, version="3.0.0"), [*files, files[0]]) == [True, False, True]
+
+
+@pytest.mark.parametrize("path", OTHERS or [None])
+def test_every_engine_sees_what_the_owners_tests_cover(path: str | None, tmp_path: Path) -> None:
+    if path is None:
+        pytest.skip("TOCSIN_PROMTOOLS names no other promtool")
+    (tmp_path / "rules.yml").write_text(OWNER_RULES)
+    (tmp_path / "rules_test.yml").write_text(OWNER_TESTS)
+    found = coverage(Model.of(tmp_path), rule_engine(Path(path)))
+    assert {each.id.partition("@")[0]: each.covered for each in found.alerts} == {
+        "Tested": True, "Untested": False, "Broken": False, "Always": False}  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -331,22 +332,56 @@ def _of_version(version: Version) -> Path:
     return (_folder() or Path()) / f"v{version[0]}.{version[1]}.0-local-strict"
 
 
+class _Definitions(Mapping[str, Mapping[str, Any]]):
+    """The definitions of a file of schemas, each read when it is asked for: a system has a few kinds of hundreds.
+
+    As such files are printed, a definition's name stands alone on an indent of four, and its own keys on six.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._starts = {found[1]: found.end() for found in _DEFINITION.finditer(text)}
+        self._read: dict[str, Mapping[str, Any]] = {}
+
+    def __getitem__(self, name: str) -> Mapping[str, Any]:
+        if name not in self._read:
+            self._read[name] = _DECODER.raw_decode(self._text, self._starts[name])[0]
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._starts)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def apis(self) -> Iterator[tuple[Mapping[str, str], str]]:
+        """Yield group, version and kind of each API, and the name of its definition."""
+        starts = sorted((start, name) for name, start in self._starts.items())
+        for found in _APIS.finditer(self._text):
+            name = starts[bisect(starts, (found.start(),)) - 1][1]
+            for each in _DECODER.raw_decode(self._text, found.end())[0]:
+                yield each, name
+
+
+_DECODER = json.JSONDecoder()
+_DEFINITION = re.compile(r'^ {4}"([^"\n]+)": (?=\{)', re.MULTILINE)
+_APIS = re.compile(r'^ {6}"x-kubernetes-group-version-kind": (?=\[)', re.MULTILINE)
+
+
 @cache
-def _definitions(version: Version) -> Mapping[str, Any]:
+def _definitions(version: Version) -> _Definitions:
     try:
-        found = json.loads((_of_version(version) / "_definitions.json").read_bytes())["$defs"]
-    except (OSError, ValueError, KeyError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return _Definitions((_of_version(version) / "_definitions.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return _Definitions("")
 
 
 @cache
 def _index(version: Version) -> Mapping[Gvk, str]:
-    found: dict[Gvk, str] = {}
-    for name, definition in _definitions(version).items():
-        for each in definition.get("x-kubernetes-group-version-kind", ()):
-            found[each.get("group", ""), each.get("version", ""), each.get("kind", "")] = name
-    return found
+    return {
+        (each.get("group", ""), each.get("version", ""), each.get("kind", "")): name
+        for each, name in _definitions(version).apis()
+    }
 
 
 @cache

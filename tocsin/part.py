@@ -49,11 +49,7 @@ class Part:
     @property
     def text(self) -> str:
         """The scalar as it was written (`"0.50"`, `"5m"`); empty if it is no scalar or null."""
-        if isinstance(self.value, str):
-            return self.value
-        if self.value is None or isinstance(self.value, (dict, list)):
-            return ""
-        return self.document.written.get(self.route, str(self.value))
+        return _written(self.document, self.route, self.value)
 
     def __bool__(self) -> bool:
         return self.value is not None
@@ -63,15 +59,7 @@ class Part:
 
     def get(self, *route: str | int) -> Part:
         """Return the part at a route below this one, whether it is there or not."""
-        value = self.value
-        for step in route:
-            if isinstance(value, dict):
-                value = value.get(step)
-            elif isinstance(value, list) and isinstance(step, int) and -len(value) <= step < len(value):
-                value = value[step]
-            else:
-                value = None
-        return Part(self.document, (*self.route, *route), value)
+        return Part(self.document, (*self.route, *route), _below(self.value, route))
 
     def items(self) -> Iterator[tuple[str, Part]]:
         """Yield the entries of a mapping; of anything else, none."""
@@ -81,18 +69,19 @@ class Part:
 
     def list(self, *route: str | int) -> tuple[Part, ...]:
         """Return the items of the list at a route; of anything else, none."""
-        there = self.get(*route) if route else self
-        if not isinstance(there.value, list):
+        inside = _below(self.value, route)
+        if not isinstance(inside, list):
             return ()
-        return tuple(Part(self.document, (*there.route, i), value) for i, value in enumerate(there.value))
+        above = (*self.route, *route)
+        return tuple([Part(self.document, (*above, i), value) for i, value in enumerate(inside)])
 
     def string(self, *route: str | int) -> str:
         """Return the scalar at a route as it was written; empty if there is none."""
-        return self.get(*route).text
+        return _written(self.document, (*self.route, *route), _below(self.value, route))
 
     def number(self, *route: str | int) -> float | None:
         """Return the number at a route; None if there is none, or one that is beyond all measure (`1e999`)."""
-        value = self.get(*route).value
+        value = _below(self.value, route)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return None
         return float(value) if abs(value) <= sys.float_info.max else None
@@ -109,3 +98,24 @@ class Part:
             yield part
             inside = [child for _, child in part.items()] or list(part.list())
             waiting.extend(reversed(inside))
+
+
+def _below(value: Any, route: Route) -> Any:
+    """Return the value at a route below another, None where there is nothing."""
+    for step in route:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and -len(value) <= step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
+
+
+def _written(document: Document, route: Route, value: Any) -> str:
+    """Return a scalar as it was written; empty if it is no scalar or null."""
+    if isinstance(value, str):
+        return value
+    if value is None or isinstance(value, (dict, list)):
+        return ""
+    return document.written.get(route, str(value))

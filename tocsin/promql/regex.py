@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
+from functools import lru_cache
 
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 _CLASS = re.compile(r"\[:\^?\w+:\]")
@@ -62,6 +63,7 @@ _BRACKETS = re.compile(r"\[\^?\]?(?:[^\]\\]|\\.)*\]", re.DOTALL)
 _SPECIAL = frozenset(".^$*+{}[]|()?\\")
 
 
+@lru_cache(maxsize=1024)
 def alternatives(pattern: str) -> frozenset[str] | None:
     """Return every text that the anchored `pattern` matches; None if they are many, or cannot be spelt out."""
     found = _Spelling(pattern).whole()

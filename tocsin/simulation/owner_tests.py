@@ -10,13 +10,15 @@ import json
 import os
 import posixpath
 import re
+import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tocsin.artefacts.rules import Rule
 from tocsin.durations import format_duration
-from tocsin.engines.rule_engines import RuleEngine, scratch
+from tocsin.engines.rule_engines import RuleEngine, passed_files, scratch
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.model import Model
 from tocsin.model.rule_tests import TestFile, rule_tests
@@ -202,16 +204,11 @@ def run(engine: RuleEngine, files: Sequence[Files]) -> list[bool | None]:
 
 def _run(engine: RuleEngine, files: Sequence[Files]) -> list[bool | None]:
     with scratch() as folder:
-        names = []
-        for number, each in enumerate(files):
-            own = folder / f"{number:03}"
-            own.mkdir()
-            (own / "rules.yml").write_text(each.rules, encoding="utf-8")
-            (own / "tests.yml").write_text(each.tests, encoding="utf-8")
-            names.append(f"{number:03}/tests.yml")
+        names = [_written(folder, number, each) for number, each in enumerate(files)]
+        told = ["--junit=told.xml"] if _tells_junit(engine) else []
         try:
             done = run_once(
-                [engine.path, "test", "rules", *names],
+                [engine.path, "test", "rules", *told, *names],
                 cwd=folder,
                 env={**os.environ, "TMPDIR": str(folder)},
                 seconds=SECONDS * len(names),
@@ -219,21 +216,39 @@ def _run(engine: RuleEngine, files: Sequence[Files]) -> list[bool | None]:
         except Trouble as trouble:
             if trouble.kind is not Kind.TIMED_OUT:
                 raise EngineTrouble(trouble.what, trouble.where, trouble.detail, trouble.kind) from trouble
-            if len(files) == 1:
-                return [None]
-            half = len(files) // 2
-            return [*_run(engine, files[:half]), *_run(engine, files[half:])]
-    passed = passed_files(done.stdout)
-    return [name in passed for name in names]
+            return [None] if len(files) == 1 else _halved(engine, files)
+        if done.code == 0:
+            return [True] * len(names)
+        passed = _passed(folder / "told.xml") if told else passed_files(done.stdout)
+    if passed is not None:
+        return [name in passed for name in names]
+    return [False] if len(files) == 1 else _halved(engine, files)
 
 
-def passed_files(output: str) -> set[str]:
-    """Return the files of which promtool says that they passed: what fails is told on another channel."""
-    found: set[str] = set()
-    current = ""
-    for line in output.splitlines():
-        if line.startswith("Unit Testing:"):
-            current = line.partition(":")[2].strip()
-        elif line.strip() == "SUCCESS":
-            found.add(current)
-    return found
+def _halved(engine: RuleEngine, files: Sequence[Files]) -> list[bool | None]:
+    """Run what one process gives no answer about in two."""
+    half = len(files) // 2
+    return [*_run(engine, files[:half]), *_run(engine, files[half:])]
+
+
+def _written(folder: Path, number: int, files: Files) -> str:
+    """Write files, and return the name of the test file in the folder."""
+    own = folder / f"{number:03}"
+    own.mkdir()
+    (own / "rules.yml").write_text(files.rules, encoding="utf-8")
+    (own / "tests.yml").write_text(files.tests, encoding="utf-8")
+    return f"{number:03}/tests.yml"
+
+
+def _tells_junit(engine: RuleEngine) -> bool:
+    """Tell whether a promtool writes JUnit's XML: since 3.0, which prints no names of files any more."""
+    return int(engine.version.partition(".")[0]) >= 3
+
+
+def _passed(report: Path) -> set[str] | None:
+    """Return the files that passed, by promtool's JUnit XML; None if it wrote none."""
+    try:
+        suites = ET.parse(report).getroot().iter("testsuite")  # noqa: S314 promtool wrote it
+    except (OSError, ET.ParseError):
+        return None
+    return {each.get("name", "") for each in suites if each.get("failures") == each.get("errors") == "0"}
