@@ -90,9 +90,9 @@ def odd(random_: random.Random) -> object:
     return random_.choice(ODD)
 
 
-def cases(random_: random.Random, systems: list[Path]) -> Iterator[tuple[str, Folder, str, str]]:
+def cases(random_: random.Random, folders: dict[Path, Folder]) -> Iterator[tuple[str, Folder, str, str]]:
     """Yield what is broken: a name, the folder, the file and its new text."""
-    folders = {path: Folder(path) for path in systems}
+    systems = list(folders)
     ways = mutants(random_)
     while True:
         path = random_.choice(systems)
@@ -123,8 +123,11 @@ def main() -> int:
     random_ = random.Random(options.seed)  # noqa: S311 no secret
     bad: Counter[str] = Counter()
     longest = 0.0
+    folders = {path: Folder(path) for path in systems}
+    for folder in folders.values() if not options.alone else ():
+        examine(Model(folder), Request(date(2026, 1, 1)))  # so that a case is what its one file costs
     with TemporaryDirectory() as empty:
-        for number, (name, folder, file, text) in zip(range(options.cases), cases(random_, systems), strict=False):
+        for number, (name, folder, file, text) in zip(range(options.cases), cases(random_, folders), strict=False):
             place = Folder(Path(empty)) if options.alone else folder
             began = time.process_time()
             try:

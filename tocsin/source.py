@@ -249,6 +249,8 @@ _ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 _BLANK_ESCAPES = ("\\n", "\\t", "\\ ", "\\r", "\\\n")
 
 
+_PLAIN = re.compile(r"[^\s\\'\"]+")
+"""What every style of YAML writes as it is."""
 _ALIGNED_AT_ONCE = 128
 """Characters of a scalar; its end is seldom asked for."""
 _SHORT = 4096
@@ -279,6 +281,11 @@ def _aligned(text: str, at: int, value: str) -> array[int]:
         at = _past_blanks(text, at, escapes=escapes)
         if len(found) == len(value):
             break
+        word = _PLAIN.match(value, len(found))
+        if word and text.startswith(word[0], at):
+            found.extend(range(at, at + len(word[0])))
+            at += len(word[0])
+            continue
         found.append(at)
         if escapes and text[at : at + 1] == "\\":
             at += _ESCAPE_LENGTHS.get(text[at + 1 : at + 2], 2)

@@ -45,7 +45,7 @@ from tocsin.model.units import RecordedUnits
 from tocsin.model.values import Values
 from tocsin.model.workloads import Workload, workloads
 from tocsin.part import Part
-from tocsin.promql import Expr, PromQLError, Span, parse
+from tocsin.promql import Expr, PromQLError, Span, parsed
 from tocsin.source import Document, Place, place_within
 from tocsin.system import Declaration, Kind, System
 
@@ -56,7 +56,6 @@ class Model:
     def __init__(self, folder: Folder, system: System | None = None) -> None:
         self.folder = folder
         self.system = system
-        self._trees: dict[str, Expr | PromQLError] = {}
 
     @classmethod
     def of(cls, directory: Path, system: System | None = None) -> Model:
@@ -325,12 +324,7 @@ class Model:
 
     def parsed(self, expression: str) -> Expr | PromQLError:
         """Return an expression's tree, or what is wrong with it."""
-        if expression not in self._trees:
-            try:
-                self._trees[expression] = parse(expression)
-            except PromQLError as error:
-                self._trees[expression] = error
-        return self._trees[expression]
+        return parsed(expression)
 
     def tree(self, rule: Rule) -> Expr | None:
         """Return the tree of a rule's expression; None if it cannot be read."""

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import islice, product
 
 from tocsin.artefacts.dashboards import REFERENCE, reference_name
-from tocsin.promql import Call, Expr, PromQLError, Span, VectorSelector, parse
+from tocsin.promql import Call, Expr, PromQLError, Span, VectorSelector, parsed
 
 NAME = "grafana_variable"
 """What stands for a variable that is a name, or a part of one."""
@@ -175,7 +175,5 @@ def _put(written: str, found: Sequence[tuple[str, Span, str]], chosen: Mapping[s
 
 
 def _parsed(text: str) -> tuple[Expr | None, PromQLError | None]:
-    try:
-        return parse(text), None
-    except PromQLError as error:
-        return None, error
+    found = parsed(text)
+    return (None, found) if isinstance(found, PromQLError) else (found, None)

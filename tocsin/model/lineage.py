@@ -8,6 +8,7 @@ everything else nothing is said: a folder rarely holds all that is scraped.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,6 +35,8 @@ SYNTHETIC = frozenset(
 """What Prometheus makes itself (prometheus.io/docs/concepts/jobs_instances, Automatically generated labels)."""
 _SUFFIXES = ("_total", "_seconds", "_bytes", "_count", "_sum", "_bucket", "_info", "_ratio", "_created")
 _PARTS = re.compile(r"_(?:total|count|sum|bucket|created|info)$")
+_QUOTED = re.compile(r"[\"'`]([\w.:-]{1,200})(?=[\"'`])")
+_NAMED = re.compile(r"^[ \t-]*[\"']?\w{0,40}name[\"']?:[ \t]*[\"']?([\w.:]{1,200})", re.MULTILINE | re.IGNORECASE)
 _SUFFIX_WORDS = "c cc clj cjs cpp cs erl ex exs go java js kt lua mjs php rb rs scala sh swift ts tsx"
 _SOURCES = tuple(f".{suffix}" for suffix in _SUFFIX_WORDS.split())
 """Suffixes of files that may name a metric which Python sources do not declare."""
@@ -382,28 +385,40 @@ class Lineage:
         """
         base = _PARTS.sub("", name)
         word, _, rest = base.partition("_")
-        whole = re.compile(rf"[\"'`]{re.escape(base)}(?:_total)?[\"'`]")
-        texts = self._model.metrics.application.texts.values()
         made = base in self._families.get(word, ())
-        if not made and any(base in text and whole.search(text) for text in texts):
+        if not made and not self._quoted_here.isdisjoint((base, f"{base}_total")):
             return True
-        spelt = "|".join(map(re.escape, (base, base.replace("_", "."), rest, word)))
-        said = re.compile(rf"[\"'`](?:{spelt})(?:[._]total)?[\"'`]")
-        if rest and any(said.search(text) for text in self._other_sources):
+        spelt = (base, base.replace("_", "."), rest, word) if rest else ()
+        if any(f"{text}{total}" in self._quoted_elsewhere for text in spelt for total in ("", "_total", ".total")):
             return True
-        named = re.compile(rf"^[\s-]*[\"']?\w*name[\"']?:\s*[\"']?{re.escape(base)}", re.MULTILINE | re.IGNORECASE)
-        return any(base in file.text and named.search(file.text) for file in self._model.files())
+        at = bisect_left(self._named, base.lower())
+        return self._named[at : at + 1] != [] and self._named[at].startswith(base.lower())
 
     @cached_property
-    def _other_sources(self) -> tuple[str, ...]:
+    def _quoted_here(self) -> frozenset[str]:
+        """The words that stand alone in quotes in the sources of the application."""
+        return frozenset(word for text in self._model.metrics.application.texts.values() for word in _quoted(text))
+
+    @cached_property
+    def _quoted_elsewhere(self) -> frozenset[str]:
+        """The words that stand alone in quotes in sources that are not followed."""
         folder = self._model.folder
         names = (name for name in folder.names if name.lower().endswith(_SOURCES))
-        return tuple((folder.text(name) or "")[:MOST_TEXT] for name in names)
+        return frozenset(word for name in names for word in _quoted((folder.text(name) or "")[:MOST_TEXT]))
+
+    @cached_property
+    def _named(self) -> list[str]:
+        """What some key says that ends in `name`, as in the settings of exporters; in small letters, in order."""
+        return sorted(word.lower() for file in self._model.files() for word in _NAMED.findall(file.text))
 
     @staticmethod
     def _of_job(metric: Metric, job: str) -> bool:
         """Tell whether a metric is that of the job that is asked for: by its body, or by the folder of its source."""
         return bool(job) and (metric.by == job or job in metric.place.file.split("/"))
+
+
+def _quoted(text: str) -> list[str]:
+    return _QUOTED.findall(text)
 
 
 def slip(name: str, known: str) -> bool:

@@ -22,7 +22,7 @@ from tocsin.promql.nodes import (
     VectorSelector,
     children,
 )
-from tocsin.promql.parser import parse
+from tocsin.promql.parser import parse, parsed
 from tocsin.promql.types import COMPARISONS, SETS, type_of
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "comparisons",
     "longest_window",
     "parse",
+    "parsed",
     "recording_delay",
     "selectors",
     "type_of",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 from typing import Literal, TypeVar, cast
 
 from tocsin.durations import parse_duration
@@ -74,6 +75,15 @@ def parse(text: str) -> Expr:
         return parser.whole()
     except RecursionError:
         raise parser.too_deep(parser.token) from None
+
+
+@lru_cache(maxsize=4096)  # a system is examined again with one file changed, and trees never change
+def parsed(text: str) -> Expr | PromQLError:
+    """Return the expression that `text` holds, as `parse` does, or what is wrong with it."""
+    try:
+        return parse(text)
+    except PromQLError as error:
+        return error.with_traceback(None)
 
 
 class _Parser:
