@@ -74,11 +74,13 @@ class Suppressions:
 
     def _pint(self) -> Iterator[Suppression]:
         """Yield what comments say: of the rule that they stand in or above, or of the whole file."""
-        rules: dict[str, list[int]] = {}
-        for rule in self._model.rules:
-            rules.setdefault(rule.file, []).append(rule.place.line)
-        for file, starts in rules.items():
-            lines = self._model.text(file).split("\n")
+        files = dict.fromkeys(rule.file for rule in self._model.rules)
+        for file in files:
+            text = self._model.text(file)
+            if "pint" not in text:
+                continue
+            starts = [rule.place.line for rule in self._model.rules if rule.file == file]
+            lines = text.split("\n")
             yield from _ignored(file, lines)
             for number, line in enumerate(lines, 1):
                 match = _COMMENT.search(line)

@@ -6,8 +6,9 @@ Spans count characters of the expression (not bytes) and are no part of equality
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 NAN = math.nan
 """The one not-a-number that literals hold, so that equal expressions compare equal."""
@@ -204,16 +205,17 @@ Expr = (
 
 def children(expr: Expr) -> tuple[Expr, ...]:
     """Return the expressions directly inside `expr`, in the order in which they are evaluated."""
-    match expr:
-        case MatrixSelector(vector=vector):
-            return (vector,)
-        case Subquery(expr=inner) | Unary(expr=inner) | Paren(expr=inner):
-            return (inner,)
-        case Call(args=args):
-            return args
-        case Aggregation(expr=inner, param=param):
-            return (inner,) if param is None else (param, inner)
-        case Binary(left=left, right=right):
-            return (left, right)
-        case _:
-            return ()
+    inside = _INSIDE.get(type(expr))
+    return inside(expr) if inside is not None else ()
+
+
+_INSIDE: Mapping[type, Callable[[Any], tuple[Expr, ...]]] = {
+    MatrixSelector: lambda node: (node.vector,),
+    Subquery: lambda node: (node.expr,),
+    Unary: lambda node: (node.expr,),
+    Paren: lambda node: (node.expr,),
+    Call: lambda node: node.args,
+    Aggregation: lambda node: (node.expr,) if node.param is None else (node.param, node.expr),
+    Binary: lambda node: (node.left, node.right),
+}
+"""By type, and no `match`: every check walks over every expression."""
