@@ -16,10 +16,10 @@ from tocsin.compression.alertmanager import compress_alertmanager
 from tocsin.compression.flags import compress_flags
 from tocsin.compression.prometheus import CompressedPrometheus, compress_prometheus, dropped_relabelling, replica_label
 from tocsin.compression.written import yaml_text
-from tocsin.drill.processes import Processes
 from tocsin.drill.rewriting import RuleRewriter
 from tocsin.drill.site import Facts
 from tocsin.engines.binaries import Engine, find_engines, version
+from tocsin.engines.processes import Processes
 from tocsin.evidence import LeftOut, RuleFacts, Target
 from tocsin.source import Document, Place, Unreadable, offered
 from tocsin.system import BadSystem, Environment, Kind, Problem, System

@@ -6,7 +6,6 @@ import json
 import math
 import os
 import re
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,10 +26,11 @@ from tocsin.drill.site import ActiveAlert, Facts, Refused
 from tocsin.engines.alertmanager import Alertmanager
 from tocsin.engines.alertmanager_log import AlertmanagerEventKind
 from tocsin.engines.node_exporter import start_node_exporter
+from tocsin.engines.processes import start_process
 from tocsin.engines.prometheus import Prometheus
 from tocsin.engines.promtool import tsdb_dump
 from tocsin.engines.readiness import await_targets
-from tocsin.engines.service import PRINTED_URL, Service, ServiceCommand, start_service
+from tocsin.engines.service import Service
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.evidence import Recording, Series, Target
 from tocsin.sinks.capture import CaptureSink
@@ -130,27 +130,15 @@ class FreshStack:
         return self._ports.get(name, 0)
 
     def _start_process(self, name: str, port: int) -> Service:
-        declared = self.prepared.environment.processes[name]
-        known: dict[str, Any] = {"python": sys.executable, "port": port}
-        known |= {
-            f"{n}.{part}": ""
-            for n, p in self.prepared.environment.processes.items()
-            if p.optional
-            for part in ("url", "port")
-        }
-        known |= {f"{n}.url": s.url for n, s in self._services.items()}
-        known |= {f"{n}.port": s.port for n, s in self._services.items()}
-        known |= {"memory_bytes": declared.memory_bytes, "cores": declared.cores}
-        environment = {k: filled(v, known) for k, v in declared.environment.items()}
-        command = ServiceCommand(
-            name=name,
-            argv=tuple(filled(part, known) for part in declared.command),
-            cwd=self.prepared.directory / declared.directory,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
-            listens=re.compile(declared.listening) if declared.listening else PRINTED_URL,
-            ready=declared.ready,
+        return start_process(
+            self._running,
+            self.prepared.environment,
+            name,
+            directory=self.prepared.directory,
+            running=self._services,
+            port=port,
+            stop=self.stop,
         )
-        return start_service(self._running, command, stop=self.stop)
 
     def _start_prometheus(self, monitoring: Monitoring) -> None:
         """Start every Prometheus, each with its targets.
@@ -445,13 +433,6 @@ class FreshStack:
     def stop_load(self, part: str) -> float:
         """Stop it, if it runs; return when its users had stopped."""
         return self._loads.stop(part) or self.now()
-
-
-def filled(text: str, known: Mapping[str, Any]) -> str:
-    """Fill `{name}` in a declared text with what is known by that name; other braces stay as they are."""
-    return re.sub(
-        r"\{([a-z_][a-z0-9_.-]*)\}", lambda m: str(known[m[1]]) if known.get(m[1]) is not None else m[0], text
-    )
 
 
 def _fast_folder() -> str | None:

@@ -1,4 +1,4 @@
-"""The processes of an environment of ours: in which order they start, and which scrape jobs they answer for."""
+"""The processes of an environment of ours: in which order they start, how, and which scrape jobs they answer for."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any
 
 from tocsin.artefacts.scrape import Scraping
+from tocsin.engines.service import PRINTED_URL, Service, ServiceCommand, start_service
 from tocsin.source import Place, offered
+from tocsin.supervisor import Supervisor
 from tocsin.system import Environment, Problem, Process, System
 
 _ADDRESS = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\.(?:url|port)\}")
@@ -151,3 +156,46 @@ class Processes:
 
 def _with_python(text: str) -> str:
     return text.replace("{python}", sys.executable)
+
+
+def start_process(
+    supervisor: Supervisor,
+    environment: Environment,
+    name: str,
+    *,
+    directory: Path,
+    running: Mapping[str, Service],
+    port: int = 0,
+    stop: Event | None = None,
+) -> Service:
+    """Start one process of an environment and return it when it is ready.
+
+    `directory` is the system's; `running` are those that were started before it, whose addresses it may ask for; port 0
+    is any that is free. Raises EngineTrouble if it does not start, and Stopped if `stop` is set.
+    """
+    declared = environment.processes[name]
+    known: dict[str, Any] = {"python": sys.executable, "port": port}
+    known |= {f"{n}.{part}": "" for n, p in environment.processes.items() if p.optional for part in ("url", "port")}
+    known |= {f"{n}.url": service.url for n, service in running.items()}
+    known |= {f"{n}.port": service.port for n, service in running.items()}
+    known |= {"memory_bytes": declared.memory_bytes, "cores": declared.cores}
+    command = ServiceCommand(
+        name=name,
+        argv=tuple(filled(part, known) for part in declared.command),
+        cwd=directory / declared.directory,
+        env={
+            **os.environ,
+            "PYTHONUNBUFFERED": "1",
+            **{key: filled(text, known) for key, text in declared.environment.items()},
+        },
+        listens=re.compile(declared.listening) if declared.listening else PRINTED_URL,
+        ready=declared.ready,
+    )
+    return start_service(supervisor, command, stop=stop)
+
+
+def filled(text: str, known: Mapping[str, Any]) -> str:
+    """Fill `{name}` in a declared text with what is known by that name; other braces stay as they are."""
+    return re.sub(
+        r"\{([a-z_][a-z0-9_.-]*)\}", lambda m: str(known[m[1]]) if known.get(m[1]) is not None else m[0], text
+    )
