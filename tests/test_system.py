@@ -38,7 +38,7 @@ BAD = {
     "an unknown field": (
         f"{HEAD}enviroments: {{}}\n",
         "3:1",
-        "is not a field that Tocsin knows here; did you mean environments?",
+        "is not a field that Tocsin knows here; did you mean endpoints, environments?",
     ),
     "an unknown kind of artefact": (f"{HEAD}artefacts:\n  rule: []\n", "4:3", "artefacts.rule: input should be 'prom"),
     "a glob that is no list": (f"{HEAD}artefacts:\n  rules: rules.yml\n", "4:3", "artefacts.rules: input should be"),

@@ -34,6 +34,11 @@ SECTIONS: dict[str, type[Declared]] = {
     "Series": system.ProofSeries,
     "One series": system.PromtoolSeries,
     "Static checks": system.Static,
+    "Metrics endpoints": system.Endpoints,
+    "Budgets": system.Budget,
+    "Requests to a target": system.AskedOf,
+    "Known requests": system.KnownRequests,
+    "Unlike requests": system.Growth,
     "Waivers": system.Waiver,
 }
 

@@ -21,6 +21,7 @@ SHORT = ("check", "explain")
 COMMANDS = {
     "check": "examine the files of a folder; starts nothing",
     "explain": "say what a check looks for, why, and how to mend it",
+    "judge": "judge what a target exposes: an address, a saved body, or all targets of a system",
     "prove": "prove every alert in virtual time, by tests made from its rule",
     "backtest": "run the alerting rules over recorded history",
     "drill": "perform the drills of a system and judge them",

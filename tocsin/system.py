@@ -425,6 +425,74 @@ class Static(Declared):
     """Files that pint, kube-linter or dashboard-linter wrote (JSON or SARIF), to be shown under the same waivers."""
 
 
+class Budget(Declared):
+    """How many series a metric may have at one target, and how many values its labels."""
+
+    series: int | None = Field(None, gt=0)
+    """Of one scrape; of a histogram, its buckets, sums and counts together."""
+    labels: dict[str, Annotated[int, Field(gt=0)]] = {}
+    """Distinct values of a label, in one scrape."""
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> Budget:
+        if self.series is None and not self.labels:
+            raise ValueError("bounds nothing: add `series: N`, or `labels: {LABEL: N}`")
+        return self
+
+
+RequestPath = Annotated[str, Field(pattern=r"^/(?:[^/\s#][^\s#]*)?$")]
+"""A path on the target's own host, which a GET asks for."""
+UNIQUE = "{unique}"
+"""What stands in a path or a user agent for something that no request had before."""
+
+
+class KnownRequests(Declared):
+    """Requests that a counter must count, each once."""
+
+    path: RequestPath
+    """Asked for by GET, and nothing but counters may be changed by it."""
+    requests: int = Field(20, gt=0, le=1_000)
+    counter: str = Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")
+    """The metric that counts them."""
+    labels: dict[str, str] = {}
+    """Labels of the series that do; the sum of all that have them rises by one a request."""
+
+
+class Growth(Declared):
+    """Requests of which each is unlike all others, and after which no metric may have more series than before."""
+
+    path: RequestPath
+    """Asked for by GET; `{unique}` in it is another text each time."""
+    user_agent: str | None = None
+    """Sent with it; `{unique}` in it is another text each time."""
+    inputs: int = Field(20, ge=10, le=1_000)
+    """How many, twice: what the first ones give birth to is no growth."""
+
+    @model_validator(mode="after")
+    def _something_differs(self) -> Growth:
+        if UNIQUE not in self.path and UNIQUE not in (self.user_agent or ""):
+            raise ValueError(f"asks the same each time: put {UNIQUE} into `path` or `user_agent`")
+        return self
+
+
+class AskedOf(Declared):
+    """What may be asked of one target besides its metrics, all by GET."""
+
+    traffic: tuple[RequestPath, ...] = ()
+    """Asked for between scrapes, and all the time while scrapes are made under load."""
+    known: tuple[KnownRequests, ...] = ()
+    growth: tuple[Growth, ...] = ()
+
+
+class Endpoints(Declared):
+    """What the judge of `/metrics` has to be told."""
+
+    budgets: dict[str, Budget] = {}
+    """By metric."""
+    targets: dict[str, AskedOf] = {}
+    """By the name of a process or an address."""
+
+
 class Declaration(Declared):
     """The whole of system.yaml."""
 
@@ -438,6 +506,7 @@ class Declaration(Declared):
     drills: dict[str, Drill] = {}
     routes: tuple[dict[str, Any], ...] = ()
     static: Static = Static()
+    endpoints: Endpoints = Endpoints()
     waivers: tuple[Waiver, ...] = ()
 
 
@@ -586,7 +655,16 @@ def _inconsistencies(system: System) -> Iterator[Problem]:
                 system.place("drills", name),
                 f"drill {name} expects no alert, so it needs `hold`: how long nothing may fire",
             )
+    yield from _asked_of_nobody(system, known)
     yield from _waived_twice(system)
+
+
+def _asked_of_nobody(system: System, known: set[str]) -> Iterator[Problem]:
+    """Yield the targets of questions that no environment has."""
+    for name in system.declaration.endpoints.targets:
+        if name not in known:
+            said = f"requests would go to {name!r}, which no environment declares; declared: {_listed(known)}"
+            yield Problem(system.place("endpoints", "targets", name), said)
 
 
 def _waived_twice(system: System) -> Iterator[Problem]:

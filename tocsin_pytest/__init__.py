@@ -1,5 +1,6 @@
 """The pytest plugin: the only place where the library meets pytest. It translates, and knows nothing of the domain."""
 
+from tocsin_pytest.asking import endpoint_case, endpoint_waiver
 from tocsin_pytest.collecting import pytest_collection_modifyitems, pytest_generate_tests, pytest_ignore_collect
 from tocsin_pytest.options import pytest_addoption, pytest_configure, pytest_load_initial_conftests
 from tocsin_pytest.performing import (
@@ -28,6 +29,8 @@ __all__ = [
     "alert_proof",
     "artefact_case",
     "check_case",
+    "endpoint_case",
+    "endpoint_waiver",
     "faults_drill",
     "faults_waiver",
     "load_drill",

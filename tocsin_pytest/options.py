@@ -16,6 +16,7 @@ import pytest
 
 from tocsin.drill.planning import plan_drills
 from tocsin.drill.runs import has_begun, run_folder
+from tocsin.exposition.cases import ENDPOINTS
 from tocsin.runner import RunRequest
 from tocsin.system import BadSystem, System, load_system
 from tocsin_pytest.collecting import asked_for
@@ -24,7 +25,7 @@ from tocsin_pytest.session import DRILL_MARKERS, SESSION, SUITES
 
 MARKERS = (
     "static: looks at files only; nothing is started and nothing is asked.",
-    "endpoints: asks a running target for its metrics and judges what it exposes.",
+    "endpoints: asks running targets for their metrics and judges what they expose; only when -m names it.",
     "probes: asks the health checks of a running container, attempt by attempt.",
     "simulation: proves an alerting rule in virtual time with promtool, on synthesised series.",
     "routing: asks which receivers an alert reaches by the routes of Alertmanager.",
@@ -162,7 +163,7 @@ def _session(config: pytest.Config, directory: Path) -> RunRequest:
 def _needs_environment(config: pytest.Config, system: System, named: str | None) -> bool:
     """Whether it has to be known where drills happen: files are the same in every environment."""
     known = system.declaration.environments
-    asked = asked_for(config.getoption("markexpr") or "") & set(DRILL_MARKERS)
+    asked = asked_for(config.getoption("markexpr") or "") & {ENDPOINTS, *DRILL_MARKERS}
     return bool(named or len(known) == 1 or (known and (asked or config.getoption("dry_run"))))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from tocsin.checks import checks
-from tocsin.report.pages import all_pages, listing, page
+from tocsin.exposition.sense import senses
+from tocsin.report.pages import Documented, all_pages, listing, page
 from tocsin.source import Place, offered
 from tocsin.system import BadSystem, Problem
 
@@ -19,14 +20,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print it. Raises BadSystem if there is no such check."""
+    known: dict[str, Documented] = {**checks(), **senses()}
     if options.markdown:
-        print(all_pages(checks().values()), end="")
+        print(all_pages(checks().values(), senses().values()), end="")
     elif options.id is None:
-        print(listing(checks().values()))
-    elif options.id in checks():
-        print(page(checks()[options.id]))
+        print(listing(known.values()))
+    elif options.id in known:
+        print(page(known[options.id]))
     else:
-        raise BadSystem(
-            (Problem(Place("explain"), f"there is no check {options.id!r}; {offered(options.id, checks())}"),)
-        )
+        raise BadSystem((Problem(Place("explain"), f"there is no check {options.id!r}; {offered(options.id, known)}"),))
     return 0

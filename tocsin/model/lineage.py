@@ -238,7 +238,8 @@ class Lineage:
 
     def _declared(self, name: str) -> bool:
         static = self._model.declaration.static
-        return name in static.lazily_born or name in static.empty_by_design
+        said = name in static.lazily_born or name in static.empty_by_design
+        return said or any(name in body.lazily_born for body in self._model.metrics.bodies)
 
     @cached_property
     def _renames(self) -> bool:

@@ -71,6 +71,8 @@ class SavedBody:
     """The target's labels."""
     version: str = ""
     date: str = ""
+    lazily_born: Mapping[str, str] = field(default_factory=dict)
+    """Metrics that come only once something has happened, and what that is."""
 
 
 class Metrics:
@@ -249,7 +251,7 @@ def _body(model: Model, name: str, text: str) -> SavedBody:
             documents = ()
         if documents and isinstance(documents[0].value, dict):
             contract = documents[0].value
-    labels = contract.get("labels")
+    labels, lazy = contract.get("labels"), contract.get("lazily_born")
     return SavedBody(
         file=name,
         job=str(contract.get("job") or contract.get("target") or stem.rpartition("/")[2]),
@@ -257,4 +259,5 @@ def _body(model: Model, name: str, text: str) -> SavedBody:
         labels={str(k): str(v) for k, v in labels.items()} if isinstance(labels, dict) else {},
         version=str(contract.get("version") or ""),
         date=str(contract.get("date") or ""),
+        lazily_born={str(k): str(v or "") for k, v in lazy.items()} if isinstance(lazy, dict) else {},
     )

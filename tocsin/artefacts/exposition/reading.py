@@ -1,9 +1,9 @@
-"""Exposition: the samples of a `/metrics` body."""
+"""A body read leniently: its series by name, whatever is wrong with it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 _TYPE = re.compile(r'#\s*TYPE\s+("(?:[^"\\]|\\.)*"|\S+)\s+(\w+)')
@@ -47,15 +47,6 @@ class Exposition:
     series: Mapping[str, Series]
     families: Mapping[str, str]
     """Types by family."""
-
-
-def samples_of(text: str) -> Iterator[tuple[dict[str, str], float]]:
-    """Yield each sample's labels (its name as `__name__`) and value; raises ValueError where the text is malformed."""
-    from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415 only for saved bodies
-
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            yield {"__name__": sample.name, **sample.labels}, float(sample.value)
 
 
 def is_exposition(text: str) -> bool:

@@ -1,0 +1,187 @@
+"""What a check of a target's HTTP is: one function in one file of this package, with its reason and its two examples.
+
+    @behaviour(
+        severity=Severity.ERROR,
+        fix="Answer 200.",
+        bad=Exchange(lambda visit: Reply(status=204)),
+        good=Exchange(lambda visit: Reply()),
+    )
+    def status_not_200(asked: Asked) -> Iterator[Note]:
+        '''What follows from it.
+
+        (Source of the rule.)
+        '''
+
+The id is the function's name with dashes, which is the module's name too. A check reads what was asked and answered,
+and asks nothing itself. Modules are discovered; importing one changes nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from tocsin.exposition.asked import Asked
+from tocsin.exposition.judgement import Complaint
+from tocsin.finding import Severity
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+BODY = b"""\
+# HELP shop_orders_total Orders that were paid.
+# TYPE shop_orders_total counter
+shop_orders_total 3
+"""
+OPENMETRICS_BODY = b"""\
+# HELP shop_orders Orders that were paid.
+# TYPE shop_orders counter
+shop_orders_total 3
+# EOF
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a check has to say."""
+
+    message: str
+    """What is wrong, with the values; what is so for every finding of the check is its reason."""
+    series: str = ""
+    """A metric's name, where one is meant."""
+    severity: Severity | None = None
+    """Where it differs from the check's."""
+    fix: str = ""
+    """Where it can be said better than by the check's cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request, as an example's server sees it."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+
+    @property
+    def gzip(self) -> bool:
+        """Whether gzip is accepted."""
+        return "gzip" in self.headers.get("Accept-Encoding", "")
+
+    def accepts(self, word: str) -> bool:
+        """Tell whether something is among what is accepted."""
+        return word in self.headers.get("Accept", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An example's answer."""
+
+    body: bytes = BODY
+    type: str | None = TEXT
+    """None: there is no Content-Type."""
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    length: int | None = None
+    """What Content-Length says, where that is not the truth."""
+    hangs: bool = False
+    """The last byte never comes."""
+    waits: float = 0.0
+    """Seconds before the answer."""
+
+
+def healthy(visit: Visit) -> Reply:
+    """Answer as an official client does: OpenMetrics to whom it is said, text to everybody else."""
+    if visit.method not in ("GET", "HEAD"):
+        return Reply(b"", status=405)
+    if visit.accepts("openmetrics") and not visit.accepts("1.0.0;q=0,") and not visit.accepts("1.0.0;q=0.1,"):
+        return Reply(OPENMETRICS_BODY, OPENMETRICS)
+    return Reply()
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A small server, and the scrape job that asks it."""
+
+    reply: Callable[[Visit], Reply] = field(default=healthy, repr=False)
+    job: Mapping[str, Any] = field(default_factory=dict)
+    """What of `Settings` differs; besides, `port` that is asked, `most_bytes` of a body, and `shown`, its address."""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """The limits of the job."""
+    methods: bool = False
+    """Whether other methods than GET are sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """A check of how a target answers, with all that is known of it."""
+
+    id: str
+    severity: Severity
+    title: str
+    """The first paragraph of its reason."""
+    why: str
+    fix: str
+    bad: Exchange = field(repr=False)
+    good: Exchange = field(repr=False)
+    function: Callable[[Asked], Iterable[Note]] = field(repr=False, compare=False)
+
+    def complaints(self, asked: Asked) -> Iterator[Complaint]:
+        """Yield what is wrong with what was answered."""
+        for note in self.function(asked):
+            yield Complaint(
+                check=self.id,
+                severity=note.severity or self.severity,
+                line=0,
+                column=0,
+                series=note.series,
+                message=note.message,
+                why=self.title,
+                fix=note.fix or self.fix,
+            )
+
+
+def behaviour(
+    *, severity: Severity, fix: str, bad: Exchange, good: Exchange
+) -> Callable[[Callable[[Asked], Iterable[Note]]], Behaviour]:
+    """Make a check of a function. Raises TypeError if it lacks a reason."""
+
+    def made(function: Callable[[Asked], Iterable[Note]]) -> Behaviour:
+        why = inspect.getdoc(function)
+        if not why:
+            raise TypeError(f"the check {function.__name__} has no docstring")
+        return Behaviour(
+            id=function.__name__.replace("_", "-"),
+            severity=severity,
+            title=why.split("\n\n", maxsplit=1)[0].replace("\n", " "),
+            why=why,
+            fix=fix,
+            bad=bad,
+            good=good,
+            function=function,
+        )
+
+    return made
+
+
+@cache
+def behaviours() -> Mapping[str, Behaviour]:
+    """Return every check by its id, in order."""
+    found: dict[str, Behaviour] = {}
+    for info in pkgutil.iter_modules(__path__):
+        one: Any = getattr(importlib.import_module(f"{__name__}.{info.name}"), info.name, None)
+        if not isinstance(one, Behaviour):
+            raise TypeError(f"{__name__}.{info.name} has no check of its own name")
+        found[one.id] = one
+    return dict(sorted(found.items()))
+
+
+def complaints(asked: Asked) -> Iterator[Complaint]:
+    """Yield all that is wrong with how an endpoint answered; of one that was not asked, nothing."""
+    if asked.answers:
+        for one in behaviours().values():
+            yield from one.complaints(asked)

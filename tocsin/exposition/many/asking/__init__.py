@@ -1,0 +1,1 @@
+"""Ask one target what one scrape cannot tell. Nothing is judged here."""
