@@ -1,0 +1,1 @@
+"""The kubelet's probes: what they ask, when they act, and what follows for a container."""
