@@ -256,7 +256,14 @@ def test_the_owners_files_are_left_alone(tmp_path: Path) -> None:
 
 
 OTHERS = [path for path in os.environ.get("TOCSIN_PROMTOOLS", "").split(":") if path]
-MIXED = {"passes": True, "fails": False, "fails too": False, "no rules": False, "no series": False, "passes as well": True}
+MIXED = {
+    "passes": True,
+    "fails": False,
+    "fails too": False,
+    "no rules": False,
+    "no series": False,
+    "passes as well": True,
+}
 
 
 @pytest.mark.parametrize("path", [None, *OTHERS])

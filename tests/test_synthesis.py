@@ -351,6 +351,67 @@ def test_a_blip_that_cannot_be_is_proven_so(expression: str) -> None:
     assert "whatever makes the alert pending fires it" in found.impossible[Property.BLIP]
 
 
+ONCE = """rule_files: [rules.yml]
+evaluation_interval: 1m
+tests:
+- interval: 15s
+  input_series: [{{series: x, values: '_ 9 _x40'}}]
+  promql_expr_test:
+  - expr: count_over_time(ALERTS{{alertstate="firing"}}[15m]) > bool 0
+    eval_time: 14m
+    exp_samples: {expected}
+  - {{expr: 'count_over_time(ALERTS{{alertstate="pending"}}[15m]) > bool 1', eval_time: 14m, exp_samples: [{labels}]}}
+"""
+LABELS = """{labels: '{alertname="Alert", alertstate="%s"}', value: 1}"""
+
+
+@pytest.mark.parametrize(("window", "impossible"), [("10m", True), ("6m", True), ("340s", False), ("301s", False)])
+def test_it_cannot_be_only_where_one_sample_outlasts_for_at_every_evaluation(
+    window: str, impossible: bool, tmp_path: Path
+) -> None:
+    """One sample, a quarter of a minute after an evaluation: the engine has it fire, or pending and no more."""
+    expression = f"max_over_time(x[{window}]) > 5"
+    solution = synthesise(_problem(300, expression))
+    assert isinstance(solution, Solution)
+    assert (Property.BLIP in solution.impossible) is impossible
+    rules = f"groups: [{{name: g, rules: [{{alert: Alert, expr: '{expression}', for: 5m}}]}}]"
+    (tmp_path / "rules.yml").write_text(rules)
+    expected = "[" + LABELS % "firing" + "]" if impossible else "[]"
+    (tmp_path / "test.yml").write_text(ONCE.format(expected=expected, labels=LABELS % "pending"))
+    done = run_once([find_engine(Engine.PROMTOOL), "test", "rules", "test.yml"], cwd=tmp_path, env=None, seconds=60)
+    assert done.code == 0, done.stderr
+
+
+def test_evaluations_that_are_far_apart_make_it_possible() -> None:
+    problem = _problem(300, "max_over_time(x[10m]) > 5")
+    for seconds, impossible in ((300, True), (400, False)):
+        grounding = Grounding(scrape_seconds=30, evaluation_seconds=seconds)
+        found = synthesise(replace(problem, grounding=grounding))
+        assert isinstance(found, Solution)
+        assert (Property.BLIP in found.impossible) is impossible
+
+
+BLIPS = (
+    (60, "changes(start_time_seconds[1h]) > 3"),
+    (120, "changes(start_time_seconds[30m]) > 2"),
+    (
+        900,
+        "sum(rate(e_total[6h])) / sum(rate(r_total[6h])) > 0.03 and sum(rate(e_total[30m])) / sum(rate(r_total[30m])) > 0.03",
+    ),
+)
+
+
+@pytest.mark.parametrize(("hold", "expression"), BLIPS)
+def test_windows_that_are_longer_than_for_have_blips(hold: int, expression: str) -> None:
+    """Changes that are almost as far apart as the window is long; errors that a surge of requests dilutes."""
+    problem = _problem(hold, expression)
+    solution = synthesise(problem)
+    assert isinstance(solution, Solution)
+    assert Property.BLIP in _properties(solution), solution.missing
+    assert not solution.impossible
+    assert heard(Path(find_engine(Engine.PROMTOOL)), [(problem, solution)])[0].passed
+
+
 # The ground
 
 

@@ -84,11 +84,17 @@ def always(problem: Problem) -> bool:
     return isinstance(tree, Call) and tree.function == "vector"
 
 
+USUAL_EVALUATION = 60.0
+"""Seconds between two evaluations where nothing is said (config/config.go, DefaultGlobalConfig)."""
 _EXTREMES = {"max_over_time": (">", ">="), "min_over_time": ("<", "<="), "present_over_time": (">", ">=", "==")}
 
 
 def never_brief(problem: Problem) -> str | None:
-    """Return why an alert's condition never holds for less than `for`; None if it may."""
+    """Return why an alert's condition never holds for less than `for`; None if it may.
+
+    A sample is in the window from the first evaluation after it, which comes as late as evaluations are apart, until
+    its length is over. So what is left of the window after `for` must be as long as evaluations are apart.
+    """
     tree, hold = unwrapped(problem.alert.tree), problem.alert.hold_seconds
     op = ""
     if isinstance(tree, Binary) and tree.op in FLIPPED and type_of(tree.right) == "scalar":
@@ -98,11 +104,14 @@ def never_brief(problem: Problem) -> str | None:
     if op not in _EXTREMES[tree.function] and (op or tree.function != "present_over_time"):
         return None
     window = unwrapped(tree.args[0])
-    if not isinstance(window, MatrixSelector | Subquery) or window.range.seconds <= hold:
+    if not isinstance(window, MatrixSelector | Subquery):
+        return None
+    left = window.range.seconds - hold
+    if left <= 0 or left < (problem.grounding.evaluation_seconds or USUAL_EVALUATION):
         return None
     return (
         f"one sample is in the window of {tree.function}() for {window.range.seconds:g} s, and `for` waits "
-        f"{hold:g} s only, so whatever makes the alert pending fires it"
+        f"{hold:g} s only, so whatever makes the alert pending fires it if it is evaluated at least every {left:g} s"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from tocsin.synthesis.blips import Blips
 from tocsin.synthesis.dead import always, never_brief
 from tocsin.synthesis.edges import Edges
 from tocsin.synthesis.found import Found, holds
@@ -15,7 +16,6 @@ from tocsin.synthesis.solution import Property, Solution, State, Test
 from tocsin.synthesis.timelines import Director, Reel, Shapes, Turn, WrongError
 
 _NEGATIVE = "it fires on values under 0, or outside of what the metrics' names let expect"
-_GAPPED = "a blip needs failed scrapes before it: what happens once stays in the window for longer than `for`"
 FALLING = "a series that falls goes under 0 before the test ends"
 _MOST_ARMS = 3
 _WEEK = 8 * 24 * 3600 * 1000
@@ -162,7 +162,8 @@ class Staging:
             self.director.settle(self.reel, self.quiet)
         overs = [self.found.present, *(turn.over for turn in self.shown if turn.over is not None)]
         proof = never_brief(self.problem)
-        for note, make in self._makers(overs, self.quiet) if proof is None else ():
+        ways = Blips(self.director, self.reel, overs, self.quiet).ways(self.found, self.shown)
+        for note, make in ways if proof is None else ():
             try:
                 self.reel = make()
             except WrongError as wrong:
@@ -173,15 +174,6 @@ class Staging:
             return
         if proof is not None:
             self.impossible[Property.BLIP] = proof
-
-    def _makers(self, overs: Sequence[Shapes], quiet: Shapes) -> Iterator[tuple[str, Callable[[], Reel]]]:
-        """Yield the ways to make a blip, plain ones first, each with what is to be said of it."""
-        reel, director = self.reel, self.director
-        yield "", lambda: director.blip(reel, overs, quiet, ())
-        calmer = [shapes for turn in self.shown for shapes in turn.far()][:4]
-        yield "", lambda: director.blip(reel, overs, quiet, calmer)
-        yield "", lambda: director.timed(reel, overs, quiet, calmer)
-        yield _GAPPED, lambda: director.gapped(reel, overs, quiet, calmer)
 
     def _resolved(self) -> None:
         if self.quiet is None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from tocsin.promql.evaluation import EvaluationError
 from tocsin.synthesis.problem import Problem
-from tocsin.synthesis.shapes import GONE, MISSING, Shape, Tape, Track
+from tocsin.synthesis.shapes import GONE, Shape, Tape, Track
 from tocsin.synthesis.solution import Assertion, Edge, InputSeries, Property, State, Stretch, Test
 from tocsin.synthesis.unifying import NAME
 from tocsin.synthesis.world import Alarm, Grid, Run, World
@@ -208,91 +208,6 @@ class Director:
         if seen[-1].active:
             raise WrongError("it fires where it should not")
         reel.stretch(seen, "beginning", "windows fill; nothing is asserted")
-
-    def blip(self, reel: Reel, over: Sequence[Shapes], quiet: Shapes, calmer: Sequence[Shapes]) -> Reel:
-        """Play a condition that holds for less than `for`; return the timeline after it, raises WrongError."""
-        for shapes in over:
-            begun = reel.copy()
-            most = self.ticks(self.reach) + 3
-            before = begun.next
-            risen = begun.play(shapes, lambda seen: seen[-1].active, most)
-            if not risen[-1].pending or risen[-1].firing:
-                continue
-            for longer in range(max(0, self.ticks(self.hold) - 2), -1, -1):
-                held = begun.copy()
-                more = held.play(shapes, lambda seen: seen[-1].firing > 0, longer, fresh=False) if longer else []
-                if any(each.firing for each in more):
-                    continue
-                for after in (quiet, *calmer, shapes):
-                    tried = held.copy()
-                    most = self.long + 2 if after is not shapes else self.ticks(self.hold)
-                    fallen = tried.play(
-                        after,
-                        lambda seen: not seen[-1].active or seen[-1].firing > 0,
-                        most,
-                        fresh=after is not shapes,
-                    )
-                    if any(each.firing for each in fallen) or fallen[-1].active:
-                        continue
-                    rest = tried.play(after, lambda _: False, 1, fresh=False)
-                    if rest[-1].active:
-                        continue
-                    self._blipped(tried, before, risen, more, [*fallen, *rest])
-                    return tried
-        raise WrongError("whatever makes it pending makes it fire")
-
-    def timed(self, reel: Reel, over: Sequence[Shapes], quiet: Shapes, calmer: Sequence[Shapes]) -> Reel:
-        """Play a condition that holds for less than `for`, where it comes later than its cause; raises WrongError."""
-        for shapes in over:
-            for count in range(self.ticks(self.hold) - 1, 0, -1):
-                for after in (quiet, *calmer):
-                    tried = reel.copy()
-                    before = tried.next
-                    risen = tried.play(shapes, lambda seen: seen[-1].firing > 0, count)
-                    risen += tried.play(after, lambda seen: seen[-1].firing > 0, self.long + 1)
-                    if any(each.firing for each in risen) or risen[-1].active:
-                        continue
-                    if any(each.pending for each in risen):
-                        self._blipped(tried, before, risen, [], risen[-1:])
-                        return tried
-        raise WrongError("whatever makes it pending makes it fire")
-
-    def gapped(self, reel: Reel, over: Sequence[Shapes], quiet: Shapes, calmer: Sequence[Shapes]) -> Reel:
-        """Play a condition that holds for less than `for` because scrapes failed before; raises WrongError.
-
-        After a gap that is a little shorter than the window, what came before it soon leaves the window.
-        """
-        missing = [MISSING for _ in quiet]
-        for wished in over:
-            shapes = [replace(shape, hop=1) if shape.hop else shape for shape in wished]
-            for left in range(1, self.ticks(self.hold) + 1):
-                gap = self.ticks(self.reach) - left
-                if gap < 1:
-                    break
-                tried = reel.copy()
-                before = tried.next
-                lost = tried.play(missing, lambda _: False, gap)
-                risen = tried.play(shapes, lambda seen: seen[-1].active, 1, fresh=False)
-                if not risen[-1].pending or any(each.firing for each in (*lost, *risen)):
-                    continue
-                for after in (quiet, *calmer):
-                    ended = tried.copy()
-                    fallen = ended.play(after, lambda seen: not seen[-1].active or seen[-1].firing > 0, self.long + 2)
-                    if fallen[-1].active or any(each.firing for each in fallen):
-                        continue
-                    rest = ended.play(after, lambda _: False, 1, fresh=False)
-                    if not rest[-1].active:
-                        self._blipped(ended, before, [*lost, *risen], [], [*fallen, *rest])
-                        return ended
-        raise WrongError("whatever makes it pending makes it fire")
-
-    def _blipped(self, reel: Reel, before: int, risen: list[Seen], more: list[Seen], fallen: list[Seen]) -> None:
-        pending = [each for each in (*risen, *more, *fallen) if each.pending]
-        reel.say(Property.BLIP, State.PENDING, pending[-1].time, "the condition holds, and `for` has not passed")
-        end = fallen[-1].time
-        reel.say(Property.BLIP, State.NEVER_FIRING, end, "the condition ended before `for` had passed", since=before)
-        reel.say(Property.BLIP, State.INACTIVE, end, "nothing is left of the blip")
-        reel.stretch([*risen, *more, *fallen], "blip", "the condition holds for less than `for`")
 
     def fires(self, reel: Reel, over: Shapes, said: str = "", edge: str | None = None) -> None:
         """Play shapes on which the alert must fire; raises WrongError where it does not."""

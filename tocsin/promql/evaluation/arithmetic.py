@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-ONE_BY_LN_2 = 1.44269504088896340735992468100189214
-LN_2_BY_LN_10 = 0.301029995663981195213738894724493027
-"""Go computes both exactly and rounds once (math/log10.go)."""
+from tocsin.promql.evaluation import elementary
 
 Operation = Callable[[float, float], float]
 
@@ -23,6 +21,8 @@ def divide(a: float, b: float) -> float:
 
 def power(a: float, b: float) -> float:
     """Return a to the power of b."""
+    if a not in (0, 1) and b not in (0, 1) and math.isfinite(a) and math.isfinite(b):
+        return elementary.power(a, b) if a > 0 or b.is_integer() else math.nan
     try:
         return math.pow(a, b)
     except OverflowError:
@@ -38,6 +38,12 @@ def remainder(a: float, b: float) -> float:
     return math.nan if b == 0 or math.isinf(a) or math.isnan(a) or math.isnan(b) else math.fmod(a, b)
 
 
+def atan2(a: float, b: float) -> float:
+    """Return the angle of the point whose coordinates are b and a."""
+    plain = a != 0 and b != 0 and math.isfinite(a) and math.isfinite(b)
+    return elementary.atan2(a, b) if plain else math.atan2(a, b)
+
+
 ARITHMETIC: Mapping[str, Operation] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
@@ -45,7 +51,7 @@ ARITHMETIC: Mapping[str, Operation] = {
     "/": divide,
     "%": remainder,
     "^": power,
-    "atan2": math.atan2,
+    "atan2": atan2,
 }
 COMPARISON: Mapping[str, Callable[[float, float], bool]] = {
     "==": lambda a, b: a == b,
@@ -71,58 +77,71 @@ def guarded(function: Callable[[float], float]) -> Callable[[float], float]:
     return called
 
 
+def exponential(value: float) -> float:
+    """Return e to a power."""
+    return elementary.exp(value) if math.isfinite(value) else math.exp(value)
+
+
 def logarithm(function: Callable[[float], float]) -> Callable[[float], float]:
-    """Return a logarithm: of zero it is -Inf, of less NaN."""
+    """Return a logarithm of any number: of zero it is -Inf, of less NaN."""
 
     def called(value: float) -> float:
         if value == 0:
             return -math.inf
-        return math.nan if value < 0 or math.isnan(value) else function(value)
+        if value < 0 or math.isnan(value):
+            return math.nan
+        return value if math.isinf(value) else function(value)
 
     return called
 
 
-def log2(value: float) -> float:
-    """Return the binary logarithm to the last bit as Go computes it (math/log10.go)."""
-    if math.isinf(value):
-        return value
-    fraction, exponent = math.frexp(value)
-    return float(exponent - 1) if fraction == 0.5 else math.log(fraction) * ONE_BY_LN_2 + exponent
+def carried(value: float, result: float, rest: float) -> tuple[float, float]:
+    """Add a value to a sum and to the rounding that is carried along (kahanSumInc; Neumaier's variant)."""
+    new = result + value
+    if math.isinf(new):
+        return new, 0.0
+    if abs(result) >= abs(value):
+        return new, rest + ((result - new) + value)
+    return new, rest + ((value - new) + result)
 
 
 def total(values: Iterable[float], *, compensated: bool) -> float:
-    """Return the sum of values, with the rounding carried along or not (Prometheus, promql/engine.go, kahanSumInc)."""
-    result = carried = 0.0
+    """Return the sum of values, with the rounding carried along or not (Prometheus, promql/engine.go)."""
+    result = rest = 0.0
     for value in values:
-        if not compensated:
-            result += value
-            continue
-        new = result + value
-        if math.isinf(new):
-            carried = 0.0
-        elif abs(result) >= abs(value):
-            carried += (result - new) + value
+        if compensated:
+            result, rest = carried(value, result, rest)
         else:
-            carried += (value - new) + result
-        result = new
-    return result + carried if not math.isinf(result) else result
+            result += value
+    return result + rest if not math.isinf(result) else result
 
 
-def mean(values: list[float], *, compensated: bool) -> float:
-    """Return the mean of values as avg() gives it."""
+def mean(values: Sequence[float], *, compensated: bool) -> float:
+    """Return the mean of values: of their sum, if the rounding is carried along and it is finite, else step by step."""
     if compensated:
-        whole = total(values, compensated=True)
-        if not math.isinf(whole):
-            return whole / len(values)
-    result = 0.0
+        result = rest = 0.0
+        for value in values:
+            result, rest = carried(value, result, rest)
+        if not math.isinf(result):
+            return result / len(values) + rest / len(values)
+    return mean_by_steps(values, compensated=False)
+
+
+def mean_by_steps(values: Iterable[float], *, compensated: bool) -> float:
+    """Return the mean of values as each of them moves it; an infinite one stays as it is."""
+    result = rest = 0.0
     for count, value in enumerate(values, 1):
         if math.isinf(result):
             if math.isinf(value) and (result > 0) == (value > 0):
                 continue
             if not math.isinf(value) and not math.isnan(value):
                 continue
-        result += value / count - result / count
-    return result
+        step = value / count - result / count
+        if compensated:
+            result, rest = carried(step, result, rest)
+        else:
+            result += step
+    return result if math.isinf(result) else result + rest
 
 
 def quantile(fraction: float, values: Iterable[float]) -> float:
@@ -150,3 +169,14 @@ def deviation(values: Iterable[float]) -> float:
         average += delta / count
         squares += delta * (value - average)
     return squares / count if count else math.nan
+
+
+def deviation_over_time(values: Iterable[float]) -> float:
+    """Return the variance of a window's values: Welford's, with the rounding carried along (promql/functions.go)."""
+    count, average, average_rest, squares, squares_rest = 0, 0.0, 0.0, 0.0, 0.0
+    for value in values:
+        count += 1
+        delta = value - (average + average_rest)
+        average, average_rest = carried(delta / count, average, average_rest)
+        squares, squares_rest = carried(delta * (value - (average + average_rest)), squares, squares_rest)
+    return (squares + squares_rest) / count if count else math.nan

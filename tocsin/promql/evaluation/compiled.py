@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tocsin.promql.evaluation import clock, ranges
+from tocsin.promql.analysis import unwrapped, walk
+from tocsin.promql.evaluation import clock, elementary, ranges
 from tocsin.promql.evaluation.aggregation import aggregate
-from tocsin.promql.evaluation.arithmetic import ARITHMETIC, COMPARISON, LN_2_BY_LN_10, guarded, log2, logarithm
+from tocsin.promql.evaluation.arithmetic import ARITHMETIC, COMPARISON, exponential, guarded, logarithm
 from tocsin.promql.evaluation.buckets import bound, bucket_quantile
 from tocsin.promql.evaluation.matching import set_operation, vector_operation
 from tocsin.promql.evaluation.ranges import Window
@@ -157,6 +158,8 @@ class _Compiler:
 
     def subquery(self, node: Subquery) -> Windows:
         moved, generation = self.moved(node), self.generation
+        if generation.loses_fixed and any(_predicts_from_fixed(each) for each in walk(node.expr)):
+            raise EvaluationError("predict_linear() of a range with @, in a subquery, is not evaluated here")
         length = round(node.range.seconds * 1000)
         step = round(node.step.seconds * 1000) if node.step else self.step
         inner = self.compile(node.expr)
@@ -364,7 +367,7 @@ class _Compiler:
 
         return evaluated
 
-    function_double_exponential_smoothing = function_holt_winters
+    function_doubleexponential_smoothing = function_holt_winters
 
     def function_histogram_quantile(self, args: tuple[Expr, ...]) -> Evaluated:
         fraction, inner = self.compile(args[0]), self.compile(args[1])
@@ -413,6 +416,12 @@ class _Compiler:
         return evaluated
 
 
+def _predicts_from_fixed(node: Expr) -> bool:
+    """Tell whether a node is a predict_linear() of a range at a fixed time, which changes with the time."""
+    window = unwrapped(node.args[0]) if isinstance(node, Call) and node.function == "predict_linear" else None
+    return isinstance(window, MatrixSelector) and window.at is not None
+
+
 def floor(value: float) -> float:
     """Return the greatest whole number that is not above a value; of what is not finite, itself."""
     return float(math.floor(value)) if math.isfinite(value) else value
@@ -422,11 +431,11 @@ _PLAIN: dict[str, Callable[[float], float]] = {
     "abs": abs,
     "ceil": lambda value: float(math.ceil(value)) if math.isfinite(value) else value,
     "floor": floor,
-    "exp": guarded(math.exp),
+    "exp": exponential,
     "sqrt": guarded(math.sqrt),
-    "ln": logarithm(math.log),
-    "log2": logarithm(log2),
-    "log10": logarithm(lambda value: log2(value) * LN_2_BY_LN_10),
+    "ln": logarithm(elementary.log),
+    "log2": logarithm(elementary.log2),
+    "log10": logarithm(elementary.log10),
     "sgn": lambda value: 1.0 if value > 0 else -1.0 if value < 0 else value,
     "sin": guarded(math.sin),
     "cos": guarded(math.cos),

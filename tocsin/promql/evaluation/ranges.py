@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tocsin.promql.evaluation.arithmetic import deviation, mean, quantile, total
+from tocsin.promql.evaluation.arithmetic import deviation_over_time, mean, mean_by_steps, quantile, total
 from tocsin.promql.evaluation.store import Generation
 
 
@@ -159,6 +159,14 @@ def _least(values: Sequence[float]) -> float:
     return result
 
 
+def _average(window: Window) -> float | None:
+    """Return the mean, which went step by step before 3.0."""
+    if not window.values:
+        return None
+    average = mean if window.generation.compensated else mean_by_steps
+    return average(window.values, compensated=True)
+
+
 def quantile_over_time(window: Window, fraction: float) -> float | None:
     """Return the quantile of a window's values."""
     return quantile(fraction, window.values) if window.values else None
@@ -188,7 +196,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "deriv": deriv,
     "changes": changes,
     "resets": resets,
-    "avg_over_time": _of_values(lambda values: mean(list(values), compensated=True)),
+    "avg_over_time": _average,
     "sum_over_time": _of_values(lambda values: total(values, compensated=True)),
     "count_over_time": _of_values(lambda values: float(len(values))),
     "present_over_time": _of_values(lambda _: 1.0),
@@ -196,8 +204,8 @@ FUNCTIONS: Mapping[str, Function] = {
     "first_over_time": _of_values(lambda values: values[0]),
     "max_over_time": _of_values(_greatest),
     "min_over_time": _of_values(_least),
-    "stdvar_over_time": _of_values(deviation),
-    "stddev_over_time": _of_values(lambda values: math.sqrt(deviation(values))),
+    "stdvar_over_time": _of_values(deviation_over_time),
+    "stddev_over_time": _of_values(lambda values: math.sqrt(deviation_over_time(values))),
 }
 """The functions that take a range and nothing else."""
 KEEPS_NAME = frozenset({"last_over_time", "first_over_time"})

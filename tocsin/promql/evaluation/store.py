@@ -38,6 +38,8 @@ class Generation:
     """Whether atan2 keeps the metric's name, as it did by mistake (promql/engine.go, shouldDropMetricName)."""
     lone_is_zero: bool
     """Whether stddev() and stdvar() of one value are 0 even if it is NaN (promql/engine.go, aggregation)."""
+    loses_fixed: bool = False
+    """Whether a subquery has a predict_linear() of a range with `@` at its first steps only (promql/engine.go)."""
     lookback: int = 300_000
     """Milliseconds for which a sample counts as the latest."""
 
@@ -50,7 +52,9 @@ def generation_of(version: str) -> Generation:
     return PROMETHEUS_2_53 if int(rest.partition(".")[0]) >= 53 else PROMETHEUS_2_42
 
 
-PROMETHEUS_2_42 = Generation(left_open=False, zero_first=True, compensated=False, named_atan2=True, lone_is_zero=True)
+PROMETHEUS_2_42 = Generation(
+    left_open=False, zero_first=True, compensated=False, named_atan2=True, lone_is_zero=True, loses_fixed=True
+)
 PROMETHEUS_2_53 = Generation(left_open=False, zero_first=False, compensated=False, named_atan2=False, lone_is_zero=True)
 PROMETHEUS_3 = Generation(left_open=True, zero_first=False, compensated=True, named_atan2=False, lone_is_zero=False)
 
