@@ -7,10 +7,11 @@ alert's. The others run the same tests unchanged, and if some come out otherwise
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tocsin.engines.rule_engines import RuleEngine
+from tocsin.engines.rule_engines import RuleEngine, RuleFiles, run_files
 from tocsin.promql.evaluation import Generation
 from tocsin.simulation.problems import Subject
 from tocsin.simulation.proofs import (
@@ -227,10 +228,18 @@ def _worth_grounding(subject: Subject, free: _Found, generation: Generation) -> 
 
 
 def _unread(subject: Subject, engine: RuleEngine) -> AlertProof:
-    reason = f"the expression cannot be read: {subject.unread}"
-    found = {name: Property(standing=Standing.OPEN, reason=reason) for name in BASE}
-    engines = {engine.name: EngineProof(standing=Standing.OPEN, reason=reason)}
-    return _base(subject, found, engines)
+    """Return the proof of an alert whose expression does not parse: dead if the engine refuses it too, else open."""
+    rule = subject.rule
+    alone = {"groups": [{"name": "alone", "rules": [{"alert": rule.name or "Alert", "expr": rule.expression}]}]}
+    loading = {"rule_files": ["rules.yml"], "tests": [{"interval": "1m", "input_series": []}]}
+    (said,) = run_files(engine, [RuleFiles(json.dumps(alone), json.dumps(loading))])
+    if said.passed:
+        standing, reason = Standing.OPEN, f"the expression cannot be read here: {subject.unread}"
+    else:
+        standing, reason = Standing.DEAD, f"{engine.name} refuses the expression, and loads no rule of its file"
+    found = {name: Property(standing=standing, reason=reason) for name in BASE}
+    proof = _base(subject, found, {engine.name: EngineProof(standing=standing, reason=reason)})
+    return proof if said.passed else replace(proof, argument=f"{reason}: {subject.unread}")
 
 
 def _base(subject: Subject, properties: Mapping[str, Property], engines: Mapping[str, EngineProof]) -> AlertProof:

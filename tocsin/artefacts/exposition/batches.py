@@ -14,7 +14,7 @@ from tocsin.artefacts.exposition.entries import Entry
 from tocsin.artefacts.exposition.syntax import Syntax
 
 _NAME = rb"[a-zA-Z_:][a-zA-Z0-9_:]*+"
-_NUMBER = rb"[-+]?(?:[0-9]{1,20}+(?:\.[0-9]{0,20}+)?(?:[eE][-+]?[0-9]{1,2})?|Inf)|NaN"
+_NUMBER = rb"[-+]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?(?:[eE][-+]?[0-9]{1,2})?|Inf)|NaN"
 _SECONDS = rb"[0-9]{1,18}(?:\.[0-9]{1,18})?"
 _LABEL_NAMES = re.compile(rb'([a-zA-Z_][a-zA-Z0-9_]*+)="[^"]*+"')
 _LABELS = re.compile(rb'([a-zA-Z_][a-zA-Z0-9_]*+)="([^"]*+)"')
@@ -23,11 +23,14 @@ _WORTH_A_TEMPLATE = 8
 
 
 def _ordinary(syntax: Syntax, characters: bytes, *, groups: bool) -> bytes:
-    """Return the pattern of a line that every server reads alike and whose escapes need no care."""
+    """Return the pattern of a line that every server reads alike and whose escapes need no care.
+
+    No group is repeated possessively: before Python 3.11.5 such a repeat can match too little (python/cpython#106052).
+    """
     begin = b"(" if groups else b"(?:"
     pair = rb'[a-zA-Z_][a-zA-Z0-9_]*+="[^"\\\n\0%b]*+"' % characters
-    last = rb"(?:%b,?+)?+" % pair if syntax is Syntax.TEXT else rb"(?:%b)?+" % pair
-    labels = rb"(?:%b,)*+%b" % (pair, last) if syntax is Syntax.TEXT else rb"(?:%b(?:,%b)*+)?+" % (pair, pair)
+    last = rb"(?:%b,?)?" % pair
+    labels = rb"(?:%b,)*%b" % (pair, last) if syntax is Syntax.TEXT else rb"(?:%b(?:,%b)*)?" % (pair, pair)
     time = rb"[0-9]{1,18}" if syntax is Syntax.TEXT else _SECONDS
     return (
         begin
@@ -57,7 +60,7 @@ class Ordinary:
         """Return the patterns; in a buffer that is not `utf8` as a whole, a line is ordinary only in ASCII."""
         characters = b"" if utf8 else rb"\x80-\xff"
         return cls(
-            re.compile(rb"(?:%b)*+" % _ordinary(syntax, characters, groups=False)),
+            re.compile(rb"(?:%b)*" % _ordinary(syntax, characters, groups=False)),
             re.compile(_ordinary(syntax, characters, groups=True)),
         )
 

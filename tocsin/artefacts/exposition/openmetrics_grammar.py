@@ -40,8 +40,8 @@ from tocsin.artefacts.exposition.pieces import (
 _KEYWORD = re.compile(rb"# (H\0*E\0*L\0*P|T\0*Y\0*P\0*E|U\0*N\0*I\0*T)\0* \0*")
 _END = re.compile(rb"# E\0*O\0*F\0*(?:\n\0*)?")
 _LINE = re.compile(rb"[^\n]*")
-_LABEL_VALUE = re.compile(rb'"[^"\\\n]*+(?:\\\0*[^\n\0][^"\\\n]*+)*+"\0*')
-_EXEMPLAR_VALUE = re.compile(rb'"[^"\\\n\0]*+(?:\\[^\n\0][^"\\\n\0]*+)*+"')
+_LABEL_VALUE = re.compile(rb'"[^"\\\n]*+(?:\\\0*[^\n\0][^"\\\n]*+)*"\0*')
+_EXEMPLAR_VALUE = re.compile(rb'"[^"\\\n\0]*+(?:\\[^\n\0][^"\\\n\0]*+)*"')
 _EXEMPLAR_NAME = _EXEMPLAR_VALUE
 _WORD = re.compile(rb" [^ \n\0]+")
 _EXEMPLAR = b" # {"

@@ -18,7 +18,7 @@ from tocsin.artefacts.exposition.entries import (
 
 METRIC_NAME = re.compile(rb"[a-zA-Z_:][a-zA-Z0-9_:]*")
 LABEL_NAME = re.compile(rb"[a-zA-Z_][a-zA-Z0-9_]*")
-QUOTED_NAME = re.compile(rb'"[^"\\\0]*+(?:\\[^\n\0][^"\\\0]*+)*+"')
+QUOTED_NAME = re.compile(rb'"[^"\\\0]*+(?:\\[^\n\0][^"\\\0]*+)*"')
 _ESCAPE = re.compile(rb'\\(["\\n])')
 _UNKNOWN_ESCAPE = re.compile(rb'(?:[^\\]|\\["\\n])*?(\\[^"\\n])', re.DOTALL)
 _TARGET_LABELS = ("job", "instance")
