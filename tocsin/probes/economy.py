@@ -60,7 +60,7 @@ class Economy:
         zero = state.start + self.chance("booted", state.start)
         age = when - zero
         answer = behaviour.at(age.earliest)
-        if when.earliest < limit.latest or behaviour.at(age.latest) != answer or answer.seconds:
+        if when.earliest < limit.latest or behaviour.at(age.latest) != answer or answer.seconds != 0:
             return None
         if worker.judge(answer.outcome) != worker:
             return None

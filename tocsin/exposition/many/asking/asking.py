@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import count, islice
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -45,10 +45,10 @@ class Amount:
     """Scrapes one after another; of two workers that answer evenly, one stays unseen once in 512 times."""
     together: int = 8
     """At the same time ..."""
-    rounds: int = 2
+    rounds: int = 4
     """... and so often."""
     between: int = 2
-    """Requests between two scrapes."""
+    """Requests between two scrapes; one more every other time."""
     users: int = 4
     """That ask without a pause under load."""
 
@@ -98,15 +98,19 @@ class Asking:
         scrapes = []
         for number in range(self.amount.alone):
             scrapes.append(self.scrape())
-            for path in self._traffic(number):
-                self._sending.get(path)
-        return Watched((*scrapes, *self._together()))
+            self._send(number)
+        for number in range(self.amount.rounds):
+            scrapes += self._together()
+            self._send(number)
+        return Watched(tuple(scrapes))
 
     def watch_under_load(self) -> Watched:
         """Scrape while requests go on, alone and several at a time. Raises DeadlineExceeded if there is no load."""
         with load(self._sending, self.declared.traffic, self.amount.users):
             scrapes = [self.scrape() for _ in range(self.amount.alone)]
-            return Watched((*scrapes, *self._together()), loaded=True)
+            for _ in range(self.amount.rounds):
+                scrapes += self._together()
+            return Watched(tuple(scrapes), loaded=True)
 
     def count(self, known: KnownRequests, *, alone: bool = True) -> Counted:
         """Send a known number of requests, and scrape when they must have been counted."""
@@ -164,16 +168,17 @@ class Asking:
             raise ValueError("the target may be asked for nothing but its metrics")
         return self.requests
 
-    def _traffic(self, number: int) -> list[str]:
-        paths = self.declared.traffic
-        if not paths:
-            return []
-        first = number * self.amount.between
-        return [paths[place % len(paths)] for place in islice(count(first), self.amount.between)]
+    def _send(self, number: int) -> None:
+        """Send what comes after a scrape: one request more every other time, not to fall in step with a balancer.
+
+        Who asks in threes meets the same of three workers for ever, if they take turns.
+        """
+        paths, wanted = self.declared.traffic, self.amount.between
+        if paths and wanted:
+            first = number * wanted + number // 2
+            for place in range(first, first + wanted + number % 2):
+                self._sending.get(paths[place % len(paths)])
 
     def _together(self) -> list[Scrape]:
-        scrapes: list[Scrape] = []
         with ThreadPoolExecutor(self.amount.together) as pool:
-            for _ in range(self.amount.rounds):
-                scrapes += pool.map(lambda _: self.scrape(), range(self.amount.together))
-        return scrapes
+            return list(pool.map(lambda _: self.scrape(), range(self.amount.together)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import pairwise
+from itertools import combinations, pairwise
 from operator import le
 from typing import Any
 
@@ -18,6 +18,8 @@ MOST_COUNTERS = 1_000
 """So many counters are compared where a process says nothing of itself."""
 OFTEN = 3
 """So many scrapes each of two must have answered, and as many all on an average, to be told apart by counters alone."""
+STEADY = 5
+"""So many values a counter must have had to be known as one that only rises; time comes in ticks, and has fewer."""
 
 Vector = tuple[float, ...]
 
@@ -100,14 +102,18 @@ def _by_counters(scrapes: Sequence[Scrape], snapshots: Sequence[Snapshot]) -> li
     one: list[object] = [0] * len(snapshots)
     vectors = _vectors(snapshots)
     names = _chains(scrapes, vectors)
-    places = range(len(vectors[0]) if vectors else 0)
     changes = [
-        (vectors[place], vectors[place + 1])
-        for place in range(len(vectors) - 1)
-        if names[place] != names[place + 1] and scrapes[place].end <= scrapes[place + 1].start
+        (vectors[earlier], vectors[later])
+        for earlier, later in combinations(range(len(vectors)), 2)
+        if names[earlier] != names[later] and scrapes[earlier].end <= scrapes[later].start
     ]
+    places = range(len(vectors[0]) if vectors else 0)
     falling = sum(any(now[place] < before[place] for before, now in changes) for place in places)
-    rising = any(all(now[place] > before[place] for before, now in changes) for place in places)
+    rising = any(
+        len({vector[place] for vector in vectors}) >= STEADY
+        and all(now[place] >= before[place] for before, now in changes)
+        for place in places
+    )
     often = sum(names.count(name) >= OFTEN for name in {*names})
     sure = falling >= 2 and 2 * falling >= len(places) and not rising and often >= 2
     return list(names) if sure and OFTEN * len({*names}) <= len(names) else one
