@@ -158,11 +158,10 @@ def test_a_defect_of_the_search_costs_one_alert(
     assert found["Down"].fires is Standing.PROVEN
 
 
-def test_an_expression_that_cannot_be_read_is_open_and_the_others_are_proven(
-    tmp_path: Path, engine: RuleEngine
-) -> None:
+def test_what_the_engine_refuses_to_read_is_dead_and_the_others_are_proven(tmp_path: Path, engine: RuleEngine) -> None:
     found = proofs(folder(tmp_path, {"rules.yml": RULES + "  - {alert: Broken, expr: 'up{'}\n"}), engine)
-    assert "cannot be read" in found["Broken"].verdict.reason
+    assert found["Broken"].fires is Standing.DEAD
+    assert "refuses the expression" in found["Broken"].verdict.reason
     assert found["Down"].fires is Standing.PROVEN
 
 

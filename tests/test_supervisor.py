@@ -104,7 +104,15 @@ def tree_of(pid: int) -> list[psutil.Process]:
 
 def living(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Those that have not ended; one whose pid was given to another has."""
-    return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    return [p for p in processes if lives(p)]
+
+
+def lives(process: psutil.Process) -> bool:
+    """Tell whether a process has not ended; it may end between two looks."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def carriers(marker: str) -> list[int]:
