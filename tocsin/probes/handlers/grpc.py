@@ -152,11 +152,10 @@ async def _ready(probe: GrpcCheck) -> tuple[Connection, Http2]:
 
 async def _pass(moment: float) -> None:
     """Wait for a moment of the loop's clock."""
-    loop = asyncio.get_running_loop()
-    come = loop.create_future()
-    timer = loop.call_at(moment, come.set_result, None)
+    come = asyncio.Event()
+    timer = asyncio.get_running_loop().call_at(moment, come.set)
     try:
-        await come
+        await come.wait()
     finally:
         timer.cancel()
 

@@ -157,7 +157,7 @@ class Decoder:
         self._evict()
 
     def _resize(self, most: int, *, first_field: bool) -> None:
-        if most > TABLE_BYTES or not first_field:
+        if most > TABLE_BYTES or not (first_field or not self._dynamic):  # Go minds only where there is a table
             raise BadCompression("the table's size is set where it may not be, or to more than was offered")
         self._most = most
         self._evict()

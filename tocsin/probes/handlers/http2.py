@@ -150,6 +150,8 @@ class Http2:
         self._reader = Reader(connection)
         self._decoder = Decoder()
         self._settled = False
+        self._gone: Broken | None = None
+        """Why the other side will not answer; what has come from it already still counts."""
 
     async def start(self) -> None:
         """Send what a connection begins with. Raises Broken."""
@@ -183,7 +185,8 @@ class Http2:
             received = await self._frame()
             match received.kind:
                 case Kind.HEADERS:
-                    return await self._headers(received)
+                    if headers := await self._headers(received):
+                        return headers
                 case Kind.DATA if received.stream == STREAM:
                     return DataEvent(received.content(), received.ends_stream)
                 case Kind.RST_STREAM:
@@ -197,6 +200,8 @@ class Http2:
                     await self._housekeep(received)
 
     async def _frame(self) -> Frame:
+        if self._gone and not self._reader.buffered:
+            raise self._gone
         try:
             header = await self._reader.exactly(9)
             payload = await self._reader.exactly(int.from_bytes(header[:3]))
@@ -238,16 +243,15 @@ class Http2:
         if not acknowledges:
             await self._connection.send(frame(Kind.SETTINGS, ACKNOWLEDGES, 0))
 
-    @staticmethod
-    def _go_away(payload: bytes) -> None:
+    def _go_away(self, payload: bytes) -> None:
         if len(payload) < 8:
             raise broken("FRAME_SIZE_ERROR")
         last, code = struct.unpack(">II", payload[:8])
         if last & 0x7FFFFFFF < STREAM:
             said = f"http2: server sent GOAWAY and closed the connection; ErrCode={code_name(code)}"
-            raise Broken(Reason.CLOSED_BEFORE_HEADERS, said)
+            self._gone = Broken(Reason.CLOSED_BEFORE_HEADERS, said)
 
-    async def _headers(self, received: Frame) -> HeadersEvent:
+    async def _headers(self, received: Frame) -> HeadersEvent | None:
         block, last = received.content(), received
         while not last.flags & END_HEADERS:
             last = await self._frame()
@@ -261,7 +265,7 @@ class Http2:
         except BadCompression:
             raise broken("COMPRESSION_ERROR") from None
         if received.stream != STREAM:
-            raise broken("PROTOCOL_ERROR")
+            return None
         _check(fields)
         return HeadersEvent(tuple(fields), received.ends_stream)
 
