@@ -2,9 +2,10 @@
 
     TOCSIN_PROMETHEUSES=PATH[:PATH...] [TOCSIN_CORPUS=FOLDER] python -m bench.exposition_fuzz [--cases 5000] [--seed 1]
 
-Bodies are those of tocsin/exporters and, where TOCSIN_CORPUS names it, of exposition/*.jsonl there. Each server scrapes
-every body once, each as a target of its own on one loopback server; `up` and `scrape_samples_scraped` are its verdict.
-A body of which our lexer says that it ends the server's process is not shown to that server.
+Bodies are made of the metrics that tocsin/exporters lists, in both formats, and are those of exposition/*.jsonl in the
+folder that TOCSIN_CORPUS names. Each server scrapes every body once, each as a target of its own on one loopback
+server. Its verdict is the target's last error and `scrape_samples_scraped`; a scrape that the machine was too slow for
+is no verdict, and is waited for again. A body that ends the server's process, as our lexer says, is not shown to it.
 """
 
 from __future__ import annotations
@@ -53,12 +54,44 @@ class Case:
     samples: int
 
 
+def family(name: str, type_: str, labels: str, syntax: Syntax) -> str:
+    """Return a family as an exporter shows it, made from what is known of its name, type and labels."""
+    if type_ in {"histogram", "summary"}:
+        if name.endswith(("_sum", "_count")):
+            return ""
+        name = name.removesuffix("_bucket")
+        labels = ",".join(label for label in labels.split(",") if label not in {"le", "quantile"}) or "-"
+    told = "unknown" if syntax is Syntax.OPENMETRICS and type_ == "untyped" else type_
+    stem = name.removesuffix("_total") if syntax is Syntax.OPENMETRICS and type_ == "counter" else name
+    pairs = [f'{label}="{value}"' for label, value in zip(labels.split(","), ("a", "b/c", "d e", "1"), strict=False)]
+    labels = "-" if "*" in labels else labels
+    pairs = pairs if labels != "-" else []
+    plain = "" if labels == "-" else "{" + ",".join(pairs) + "}"
+    head = f"# HELP {stem} Some help of {stem}.\n# TYPE {stem} {told}\n"
+    if type_ == "histogram":
+        inner = "" if labels == "-" else ",".join(pairs) + ","
+        buckets = "".join(
+            f'{name}_bucket{{{inner}le="{bound}"}} {count}\n' for bound, count in (("0.5", 1), ("+Inf", 2))
+        )
+        return f"{head}{buckets}{name}_sum{plain} 1.5\n{name}_count{plain} 2\n"
+    if type_ == "summary":
+        return f"{head}{name}_sum{plain} 1.5\n{name}_count{plain} 2\n"
+    if type_ == "counter" and syntax is Syntax.OPENMETRICS:
+        return f'{head}{stem}_total{plain} 17 # {{trace_id="abc"}} 1 1700000000.5\n'
+    return f"{head}{name}{plain} 17.25\n"
+
+
 def seeds() -> list[tuple[Syntax, bytes]]:
     """Return the bodies that are mutated."""
     found = []
     for file in sorted(EXPORTERS.glob("*.txt")):
-        lines = file.read_bytes().splitlines(keepends=True)
-        found += [(Syntax.TEXT, b"".join(lines[at : at + 12])) for at in range(0, len(lines), 12)]
+        lines = [line.split() for line in file.read_text().splitlines() if not line.startswith("#")]
+        metrics = [words for words in lines if len(words) >= 3]
+        for at in range(0, len(metrics), 3):
+            few = metrics[at : at + 3]
+            text = "".join(family(name, type_, labels, Syntax.TEXT) for name, type_, labels, *_ in few)
+            openmetrics = "".join(family(name, type_, labels, Syntax.OPENMETRICS) for name, type_, labels, *_ in few)
+            found += [(Syntax.TEXT, text.encode()), (Syntax.OPENMETRICS, f"{openmetrics}# EOF\n".encode())]
     corpus = os.environ.get("TOCSIN_CORPUS")
     for name in ("cases.jsonl", "probes.jsonl") if corpus else ():
         for line in (Path(str(corpus)) / "exposition" / name).read_text().splitlines():
@@ -127,36 +160,49 @@ def told(prometheus: Prometheus, metric: str) -> dict[int, float]:
     return {int(one.labels["body"]): one.samples[-1].value for one in series if "body" in one.labels}
 
 
+def errors_of(prometheus: Prometheus) -> dict[int, str]:
+    """Return why a server dropped each body that it read, by number; empty where it kept it."""
+    return {
+        int(target["labels"]["body"]): target["lastError"]
+        for target in prometheus.api.targets()
+        if target["health"] != "unknown"
+        and not target["lastError"].startswith("Get ")
+        and not target["lastError"].endswith("context deadline exceeded")
+    }
+
+
 def scraped(
     supervisor: Supervisor, binary: Path, shown: Shown, numbers: list[int], folder: Path
-) -> dict[int, tuple[bool, int]]:
-    """Return whether a server kept each body, and how many samples it read."""
+) -> dict[int, tuple[str, int]]:
+    """Return why a server dropped each body (empty: it kept it), and how many samples it read."""
     config = folder / "prometheus.yml"
     config.write_text(configuration(shown, numbers))
     settings = PrometheusSettings(config=config, data=folder / "data", binary=binary, name=folder.name, timeout=60)
     prometheus = Prometheus.start(supervisor, settings, seconds=60)
 
-    def all_told() -> tuple[dict[int, float], dict[int, float]] | Unmet:
+    def all_told() -> tuple[dict[int, str], dict[int, float]] | Unmet:
         prometheus.service.check_running()
-        up, samples = told(prometheus, "up"), told(prometheus, "scrape_samples_scraped")
-        if len(up) == len(samples) == len(numbers):
-            return up, samples
-        return Unmet(f"{len(up)} of {len(numbers)} bodies were scraped")
+        errors, samples = errors_of(prometheus), told(prometheus, "scrape_samples_scraped")
+        if len(errors) == len(samples) == len(numbers):
+            return errors, samples
+        return Unmet(f"{len(errors)} of {len(numbers)} bodies were read")
 
-    up, samples = wait_until(all_told, seconds=8 * INTERVAL, every=2.0, what="every body is scraped")
+    errors, samples = wait_until(all_told, seconds=8 * INTERVAL, every=2.0, what="every body is scraped")
     prometheus.stop()
-    return {number: (up[number] == 1, int(samples[number])) for number in numbers}
+    return {number: (errors[number], int(samples[number])) for number in numbers}
 
 
-def compare(generation: Generation, every: list[Case], answers: Mapping[int, tuple[bool, int]]) -> None:
+def compare(generation: Generation, every: list[Case], answers: Mapping[int, tuple[str, int]]) -> None:
     """Print how a server and our lexer agree, and each disagreement."""
     verdict_differs = [
-        n for n, (kept, _) in answers.items() if kept != (every[n].verdicts[generation] is Ingest.ACCEPT)
+        n for n, (error, _) in answers.items() if (error == "") != (every[n].verdicts[generation] is Ingest.ACCEPT)
     ]
     count_differs = [
-        n for n, (kept, samples) in answers.items() if kept and n not in verdict_differs and samples != every[n].samples
+        n
+        for n, (error, samples) in answers.items()
+        if not error and n not in verdict_differs and samples != every[n].samples
     ]
-    kept = sum(1 for kept, _ in answers.values() if kept)
+    kept = sum(1 for error, _ in answers.values() if not error)
     shown = len(answers)
     print(
         f"{generation:16} shown {shown:5}  kept {kept:5}  dropped {shown - kept:5}  withheld {len(every) - shown:3}  "

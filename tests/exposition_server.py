@@ -30,6 +30,9 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 512
     shown: Shown
 
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of who asked and went."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tocsin.artefacts.exposition import Generation, Ingest, Syntax
 from tocsin.exposition import structure_duplicates
-from tocsin.exposition.digest import MOST_FAMILIES, MOST_LABELS, MOST_VALUES
+from tocsin.exposition.digest import MOST_FAMILIES, MOST_LABELS_OF_A_NAME, MOST_VALUES
 from tocsin.exposition.judgement import Complaint, Judgement
 from tocsin.exposition.judging import judge
 from tocsin.finding import Severity
@@ -473,9 +473,12 @@ def test_duplicates_far_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(structure_duplicates, "AT_ONCE", 100)
     lines = [f'm{{a="{i}"}} 1\n' for i in range(1000)]
 
-    (found,) = structural("".join([*lines, "# a comment\n", 'm{a="17"} 1\n']))
+    early = ['m{a="5"} 1\n', "# a comment\n"]
+    first, found = structural("".join([*lines[:50], *early, *lines[50:], "# a comment\n", 'm{a="17"} 1\n', "m 1\n"]))
 
-    assert (found.check, found.line) == ("duplicate-series", 1002)
+    assert (first.line, "already there on line 6" in first.message) == (51, True)
+
+    assert (found.check, found.line) == ("duplicate-series", 1004)
     assert "already there on line 18" in found.message
     assert structural("".join(lines)) == []
 
@@ -560,8 +563,8 @@ def test_digest_is_bounded() -> None:
     assert names.digest.samples == MOST_FAMILIES + 5
     assert "too-many-names" in {one.check for one in names.complaints}
 
-    labels = judged("".join(f'm{{a{i}="1"}} 1\n' for i in range(MOST_LABELS + 5)))
-    assert len(labels.digest.families["m"].names["m"].labels) == MOST_LABELS
+    labels = judged("".join(f'm{{a{i}="1"}} 1\n' for i in range(MOST_LABELS_OF_A_NAME + 5)))
+    assert len(labels.digest.families["m"].names["m"].labels) == MOST_LABELS_OF_A_NAME
 
 
 def test_a_label_that_is_kept_has_a_value() -> None:

@@ -10,20 +10,10 @@ from tocsin.artefacts.exposition.syntax import Syntax
 from tocsin.exposition.judging import judge
 from tocsin.exposition.many import Across, across, checks, complaints
 from tocsin.exposition.many.record.reading import Reading
-from tocsin.exposition.many.record.scrapes import Record, Scrape
+from tocsin.exposition.many.record.scrapes import Record
 from tocsin.finding import Severity
 
 CHECKS = checks()
-
-
-def scrapes_of(record: Record) -> list[Scrape]:
-    """Return all scrapes of a record."""
-    found = [scrape for watched in (*record.watched, *record.bereft) for scrape in watched.scrapes]
-    for pair in (*record.counted, *record.restarted):
-        found += [pair.before, pair.after]
-    for grown in record.grown:
-        found += [grown.before, grown.middle, grown.after]
-    return [*found, *(s for c in record.compared for s in (c.before, c.between, c.after))]
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
@@ -44,7 +34,7 @@ def test_the_good_example_is_clean(check: Across) -> None:
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
 def test_the_examples_are_kept_by_prometheus(check: Across) -> None:
     """What is wrong is wrong across scrapes."""
-    for scrape in scrapes_of(check.good):
+    for scrape in check.good.every:
         assert all(verdict == "accept" for verdict in judge(scrape.chunks(), scrape.syntax, now=1.7e9).ingest.values())
 
 
@@ -76,10 +66,18 @@ def test_nothing_was_seen() -> None:
     """Nothing is found in nothing, nor where every scrape failed."""
     assert complaints(Record()) == ()
     for check in CHECKS.values():
-        failed = [replace(scrape, status=0, problem="no answer") for scrape in scrapes_of(check.bad)]
-        assert Reading().of(failed[0]).problem in {"", Reading().of(scrapes_of(check.bad)[0]).problem}
+        failed = [replace(scrape, status=0, problem="no answer") for scrape in check.bad.every]
+        assert Reading().of(failed[0]).problem in {"", Reading().of(check.bad.every[0]).problem}
 
 
 def test_the_syntax_of_examples() -> None:
     """OpenMetrics is read as such."""
-    assert {scrape.syntax for check in CHECKS.values() for scrape in scrapes_of(check.bad)} == set(Syntax)
+    assert {scrape.syntax for check in CHECKS.values() for scrape in check.bad.every} == set(Syntax)
+
+
+def test_an_example_is_shown_by_its_beginning() -> None:
+    """On the page of its check, scrape by scrape."""
+    files = CHECKS["series-grow"].bad.files
+
+    assert next(iter(files)) == "/metrics, scrape 1, 0.01 s"
+    assert [text.count("\n") for text in files.values()] == [2, 12, 13]

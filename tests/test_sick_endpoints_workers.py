@@ -83,7 +83,8 @@ def test_workers_of_uvicorn_answer_in_turn(supervisor: Supervisor, tmp_path: Pat
     found = diagnosed(service.url, tmp_path, QUESTIONS)
 
     assert [one.check for one in found] == ["workers-answer-in-turn"], found
-    assert "2 processes answered" in found[0].message
+    # The count is exact where processes say who they are; counters alone give about as many.
+    assert found[0].message.startswith(("2 processes answered", "about 2 processes answered")), found[0].message
     # Two that were forked within a tick of the clock say the same of their start.
     assert any(by in found[0].message for by in ("process_start_time_seconds", "_created", "the values of counters"))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tests.sick_endpoints.disease import Questions
 from tocsin.artefacts.exposition.syntax import Generation
@@ -14,8 +14,9 @@ from tocsin.exposition.asking import ask
 from tocsin.exposition.judgement import Complaint
 from tocsin.exposition.limits import Limits
 from tocsin.exposition.many import complaints, without_consequences
-from tocsin.exposition.many.asking.asking import Amount, Asking
+from tocsin.exposition.many.asking.asking import Amount, Asking, Scraper
 from tocsin.exposition.many.asking.requests import requests_to
+from tocsin.exposition.many.asking.visiting import visit
 from tocsin.exposition.many.record.scrapes import Record
 from tocsin.exposition.many.record.stored import read_record, write_record
 from tocsin.exposition.scrape import scrape, scrape_headers
@@ -29,8 +30,6 @@ FEW = Amount(alone=2, together=4, rounds=1)
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 TEXT = "text/plain;version=0.0.4"
 
-Scraping = Callable[..., object]
-
 
 def asking(url: str, folder: Path, questions: Questions, amount: Amount | None = None) -> Asking:
     """Return what asks the endpoint of an address; its bodies go into a folder, which is made."""
@@ -41,32 +40,29 @@ def asking(url: str, folder: Path, questions: Questions, amount: Amount | None =
     return Asking(partial(scrape, target, limits=limits), folder, requests, amount or questions.amount)
 
 
-def openmetrics(url: str, questions: Questions) -> Scraping:
+def openmetrics(url: str, questions: Questions) -> Scraper:
     """Return what scrapes in OpenMetrics."""
     target = Request(f"{url}/metrics", scrape_headers(Generation.V3_5, questions.timeout, accept=OPENMETRICS))
     return partial(scrape, target, limits=Limits(seconds=questions.timeout))
 
 
-def record(url: str, folder: Path, questions: Questions, application: object, amount: Amount | None = None) -> Record:
+def record(url: str, folder: Path, questions: Questions, application: Any, amount: Amount | None = None) -> Record:
     """Ask what one scrape cannot tell, and return what is read back from the folder."""
     asker = asking(url, folder, questions, amount)
-    watched = [asker.watch()]
-    counted = tuple(asker.count(known) for known in questions.asked.known)
-    grown = tuple(asker.grow(growth) for growth in questions.asked.growth)
-    if questions.loaded:
-        asker.amount = replace(asker.amount, alone=2, together=4, rounds=1)
-        watched.append(asker.watch_under_load())
-    compared = (asker.compare("OpenMetrics", openmetrics(url, questions)),) if questions.compares else ()
-    bereft = ()
+    load = replace(asker.amount, alone=2, together=4, rounds=1) if questions.loaded else None
+    others = {"OpenMetrics": openmetrics(url, questions)} if questions.compares else {}
+    found = visit(asker, timeout=questions.timeout, budgets=questions.budgets, others=others, under_load=load)
     if questions.dependency:
-        stop, start = application.stop, application.start
-        bereft = (asker.bereave(questions.dependency, stop, start, questions.up),)
-    found = Record(tuple(watched), counted, grown, (), bereft, compared, questions.timeout, dict(questions.budgets))
+        bereft = asker.bereave(questions.dependency, application.stop, application.start, questions.up)
+        found = replace(found, bereft=(bereft,))
+    if questions.counters:
+        found = replace(found, restarted=(asker.restart(application.restart, questions.counters),))
     write_record(found, folder)
+    assert read_record(folder) == found
     return read_record(folder)
 
 
-def diagnosed(url: str, folder: Path, questions: Questions, application: object = None) -> tuple[Complaint, ...]:
+def diagnosed(url: str, folder: Path, questions: Questions, application: Any = None) -> tuple[Complaint, ...]:
     """Return what all judges say of an endpoint, errors and warnings alone."""
     asked = ask(endpoint_of_url(f"{url}/metrics", questions.timeout), folder / "once", now=time.time())
     said = said_of(asked)

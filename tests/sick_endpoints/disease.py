@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.sick_endpoints.server import OPENMETRICS, Application, Metrics, Reply, Visit
 from tocsin.exposition.many.asking.asking import Amount
+from tocsin.exposition.many.record.scrapes import Counter
 from tocsin.system import AskedOf, Budget
 
 START = """\
@@ -49,6 +50,8 @@ class Questions:
     """The name of what is taken away; the application has `stop` and `start`."""
     up: str = ""
     """The metric that must be 0 then."""
+    counters: tuple[Counter, ...] = ()
+    """That begin anew when the application is restarted, which has `restart`; none: it is not."""
     budgets: Mapping[str, Budget] = field(default_factory=dict)
     timeout: float = 5.0
     """`scrape_timeout` of its job."""

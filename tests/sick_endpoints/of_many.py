@@ -13,6 +13,7 @@ from itertools import count
 from tests.sick_endpoints.disease import END, SHOP, SHOP_OPENMETRICS, START, Disease, Questions, text
 from tests.sick_endpoints.server import OPENMETRICS, Application, Reply, Visit
 from tocsin.exposition.many.asking.asking import Amount
+from tocsin.exposition.many.record.scrapes import Counter as Total
 from tocsin.system import AskedOf, Budget, Growth, KnownRequests
 
 REQUESTS = """\
@@ -159,7 +160,7 @@ class Busy(Shop):
     def page(self, visit: Visit) -> Reply:
         """Answer slowly."""
         with self.turn():
-            visit.closing.wait(0.3)
+            visit.closing.wait(0.25)
         return super().page(visit)
 
     def metrics(self, visit: Visit) -> Reply:
@@ -297,6 +298,38 @@ class Fresh(Cached):
     caches = False
 
 
+class Restarting(Shop):
+    """Can be restarted."""
+
+    forgets_start = False
+    forgets_counts = True
+    started = 1790000000
+
+    def restart(self) -> None:
+        """Begin anew, an hour later."""
+        if not self.forgets_start:
+            self.started += 3600
+        if self.forgets_counts:
+            self.counts.clear()
+
+    def metrics(self, visit: Visit) -> Reply:
+        """Answer with the start as it is told."""
+        reply = super().metrics(visit)
+        return Reply(reply.body.replace(b"seconds 1790000000\n", b"seconds %d\n" % self.started))
+
+
+class Ageless(Restarting):
+    """Says that it started when its container did."""
+
+    forgets_start = True
+
+
+class Undying(Restarting):
+    """Goes on counting where the one before it ended."""
+
+    forgets_counts = False
+
+
 def by_path(visit: Visit) -> str:
     """Return the path as it came."""
     return visit.path
@@ -316,8 +349,9 @@ KNOWN = Questions(
     )
 )
 LOAD = Questions(BETWEEN, loaded=True)
-QUEUE = Questions(BETWEEN, loaded=True, timeout=2.5, amount=Amount(alone=2, together=4, rounds=1, between=0, users=6))
+QUEUE = Questions(BETWEEN, loaded=True, timeout=2.0, amount=Amount(alone=2, together=4, rounds=1, between=0, users=6))
 DATABASE = Questions(dependency="database", up="shop_database_up")
+RESTART = Questions(BETWEEN, counters=(Total("http_requests_total", {"path": "/orders"}),))
 FORMATS = Questions(BETWEEN, compares=True)
 ORDERS = Questions(budgets={"shop_orders_total": Budget(series=10, labels={"country": 5})})
 
@@ -343,6 +377,8 @@ DISEASES = {
     "one scrape at a time": Disease("scrape-lost", Alone, Shop),
     "a database that takes the metrics with it": Disease("dependency-takes-metrics-down", Depending, Telling, DATABASE),
     "a database that is gone unseen": Disease("dependency-not-told", Hiding, Telling, DATABASE),
+    "a restart that is not told": Disease("restart-not-told", Ageless, Restarting, RESTART),
+    "counters of the process before": Disease("restart-keeps-values", Undying, Restarting, RESTART),
     "OpenMetrics from a cache": Disease("formats-drift-apart", Cached, Fresh, FORMATS),
     "more series than planned": Disease("budget-exceeded", shops(12), shops(5), ORDERS),
 }

@@ -20,6 +20,8 @@ disable_created_metrics()
 REQUESTS = Counter("http_requests", "Requests that were answered.", ["path"])
 for known in ("/orders", "/pid"):
     REQUESTS.labels(known)
+Counter("shop_cache_hits", "Articles that were found in the cache of the worker.").inc(os.getpid() % 97)
+Counter("shop_cache_misses", "Articles that were not.").inc(97 - os.getpid() % 97)
 if MODE:
     Gauge("shop_carts", "Carts that are open.", multiprocess_mode=MODE).set(1)
 

@@ -18,6 +18,8 @@ MOST_FAMILIES = 5_000
 MOST_NAMES = 3 * MOST_FAMILIES
 MOST_LABELS = 30_000
 """Kept of all names together."""
+MOST_LABELS_OF_A_NAME = 300
+"""Kept of one name; labels that are made from data grow without end."""
 MOST_CHARACTERS = 4_000_000
 """Of all label values and help texts together."""
 MOST_VALUES_OF_ALL = 100_000
@@ -148,7 +150,7 @@ class Digesting:
     def _label(self, name: NameDigest, label: str, column: Sequence[bytes], batch: Batch) -> None:
         kept = name.labels.get(label)
         if kept is None:
-            if self.labels >= MOST_LABELS:
+            if self.labels >= MOST_LABELS or len(name.labels) >= MOST_LABELS_OF_A_NAME:
                 self.digest.more = True
                 return
             self.labels += 1

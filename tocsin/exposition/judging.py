@@ -195,6 +195,10 @@ def _servers(generations: frozenset[Generation]) -> str:
     return "Prometheus " + " and ".join(names)
 
 
+def _drop(problem: Located) -> str:
+    return "drop" if 1 < len(problem.refused) < len(EVERY) else "drops"
+
+
 def _why_dropped(problem: Located) -> str:
     """Say what servers do with the whole scrape."""
     said = []
@@ -203,7 +207,9 @@ def _why_dropped(problem: Located) -> str:
             f"The process of {_servers(problem.crashed)} ends with a panic, and monitoring with it, at each scrape."
         )
     if problem.refused:
-        said.append(f"{_servers(problem.refused)} drops the whole scrape at this line: no sample is kept, and up is 0.")
+        said.append(
+            f"{_servers(problem.refused)} {_drop(problem)} the whole scrape at this line: no sample is kept, up is 0."
+        )
     return " ".join(said)
 
 

@@ -19,7 +19,8 @@ from tocsin.exposition.structure_keys import Keys
 from tocsin.finding import Severity
 
 _COUNTING = ("_total", "_count", "_bucket", "_gcount", "_sum")
-_MOST_REMEMBERED = 1_000_000
+_MOST_REMEMBERED = 300_000
+"""Names of a body, and metrics of a family, that are remembered; what comes back after more is not noticed."""
 _MOST_OF_AN_EXEMPLAR = 128
 """Characters in the names and values of an exemplar's labels."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -24,6 +25,11 @@ BLOCK = 512 * 1024
 """Bytes that are looked at together."""
 MOST_OF_A_LINE = 1024 * 1024
 """Bytes; no server has this limit, but a line of that length is an accident, and memory has to end somewhere."""
+MOST_REFUSED = 10_000
+"""Entries that drop the scrape; behind so many of them the body is not looked at, for it is no exposition."""
+_MOST_LOCATED = 20
+"""Problems of one entry that are told; of further ones only those that stop another server."""
+_BLANK_LINES = re.compile(rb"(?:[ \t]*\n)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,7 @@ class _Reading:
         """Within a line that is too long."""
         self.ended = False
         self.last_byte = b""
+        self.refused = 0
 
     def read(self, chunks: Iterable[bytes]) -> Iterator[Read]:
         rest = b""
@@ -152,24 +159,27 @@ class _Reading:
         """Read all whole entries, and return where the first that is not whole starts."""
         end = len(buffer) if final else buffer.rfind(b"\n") + 1
         ordinary = ORDINARY[self.syntax, is_utf8(buffer[:end])]
-        odd_until = 0
+        one_by_one = 0  # up to here no further look at many lines at once
         while position < end and not self.ended:
-            behind = ordinary.run.match(buffer, position, end) if position >= odd_until else None
-            if behind is not None and behind.end() > position:
+            run = ordinary.run.match(buffer, position, end) if position >= one_by_one else None
+            if run is not None and run.end() > position:
                 try:
-                    yield self._ordinary(ordinary, buffer, position, behind.end())
+                    yield self._ordinary(ordinary, buffer, position, run.end())
                 except Odd:
-                    odd_until = behind.end()
+                    one_by_one = run.end()
                 else:
-                    position = behind.end()
+                    position = run.end()
+                continue
+            blank = _BLANK_LINES.match(buffer, position, end) if self.syntax is Syntax.TEXT else None
+            if blank is not None:
+                self.line += blank[0].count(b"\n")
+                position = blank.end()
                 continue
             try:
                 entry = self.grammar(buffer, position, final=final)
             except Unfinished:
                 return position
-            step = self._entry(entry, buffer)
-            if step is not None:
-                yield step
+            yield self._entry(entry, buffer)
             self.line += buffer.count(b"\n", position, entry.end)
             position = entry.end
         return position
@@ -180,9 +190,16 @@ class _Reading:
         self.line += len(rows)
         return step
 
-    def _entry(self, entry: Entry, buffer: bytes) -> Read | None:
-        problems = [_located(problem, buffer, entry.start, self.line) for problem in entry.problems]
-        self.ended = entry.kind in {Kind.EOF, Kind.CUT}
+    def _entry(self, entry: Entry, buffer: bytes) -> Read:
+        problems: list[Located] = []
+        stopped: frozenset[Generation] = NOBODY
+        for problem in entry.problems:
+            stops = problem.refused | problem.crashed
+            if len(problems) < _MOST_LOCATED or stops - stopped:
+                problems.append(_located(problem, buffer, entry.start, self.line))
+            stopped |= stops
+        self.refused += stopped == EVERY
+        self.ended = entry.kind in {Kind.EOF, Kind.CUT} or self.refused > MOST_REFUSED
         if entry.kind is Kind.SAMPLE:
             line_end = buffer.find(b"\n", entry.start)
             batch = batch_of(entry, self.line, buffer[entry.start : line_end])

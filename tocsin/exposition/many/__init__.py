@@ -72,6 +72,8 @@ class Across:
     arguments: tuple[str, ...] = ()
     explains: tuple[str, ...] = ()
     """Checks whose findings follow from this one's."""
+    origin: str = ""
+    """The check of another tool that finds the same; there is none."""
 
     def complaints(self, record: Record, reading: Reading) -> Iterator[Complaint]:
         """Yield what is wrong across the scrapes of a record."""

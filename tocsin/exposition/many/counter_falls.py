@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tocsin.exposition.many import Remark, across
-from tocsin.exposition.many.record.comparing import fallen, restarted, steps
+from tocsin.exposition.many.record.comparing import fallen, moments, restarted, steps
 from tocsin.exposition.many.record.reading import Reading, Series, key_of
-from tocsin.exposition.many.record.scrapes import Record, Scrape, Watched, told
+from tocsin.exposition.many.record.scrapes import Record, Watched, told
 from tocsin.finding import Severity
 
 MOST_SPELLED = 1_000
@@ -37,8 +37,9 @@ def counter_falls(watched: Watched, reading: Reading) -> Iterator[Remark]:
             continue
         found = {key: (old, new) for key, old, new in fallen(before, now)}
         names = reading.spelled(later, {*list(found)[:MOST_SPELLED]})
+        created = (moments(before), moments(now)) if names else ({}, {})
         for key, series in names.items():
-            if not _created_anew(series, earlier, later, reading):
+            if not _created_anew(series, *created):
                 falls.setdefault(series.name, []).append((series, *found[key]))
     for name, found_of_name in falls.items():
         series, old, new = found_of_name[0]
@@ -48,12 +49,11 @@ def counter_falls(watched: Watched, reading: Reading) -> Iterator[Remark]:
         yield Remark(name, f"{series.selector} fell from {old:g} to {new:g}{others}; falls: {times}")
 
 
-def _created_anew(series: Series, earlier: Scrape, later: Scrape, reading: Reading) -> bool:
-    """Tell whether the series says that it began anew between two scrapes."""
+def _created_anew(series: Series, earlier: Mapping[int, float], later: Mapping[int, float]) -> bool:
+    """Tell whether the series says that it began anew, by the moments of creation that two scrapes tell."""
     labels = {label: text for label, text in series.labels.items() if label != "le"}
     for suffix in ("_total", "_bucket", "_count", "_sum"):
         key = key_of(series.name.removesuffix(suffix) + "_created", labels)
-        before, now = reading.of(earlier).value(key), reading.of(later).value(key)
-        if before is not None and now is not None:
-            return now > before
+        if key in earlier and key in later:
+            return later[key] > earlier[key]
     return False

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Container, Iterator
 from dataclasses import replace
+from itertools import islice
+from math import inf, nan
 
 from tocsin.artefacts.exposition.syntax import Syntax
 from tocsin.exposition.many import Remark, across
 from tocsin.exposition.many.record.comparing import restarted
 from tocsin.exposition.many.record.reading import Reading, Series, key_of
 from tocsin.exposition.many.record.scrapes import Compared, Record, Scrape, told
-from tocsin.exposition.many.record.snapshot import Snapshot
+from tocsin.exposition.many.record.snapshot import Meaning
 from tocsin.finding import Severity
 
 MOST_SPELLED = 1_000
@@ -33,27 +35,28 @@ _GOOD = Compared("OpenMetrics", _BEFORE, replace(_BETWEEN, syntax=Syntax.OPENMET
 def formats_drift_apart(compared: Compared, reading: Reading) -> Iterator[Remark]:
     """What a rule sees depends on what its Prometheus asks for, which changes with its version.
 
-    Only what is the same before and after is looked at; `_created` may be in one alone. (prometheus.io/docs/
-    instrumenting/content_negotiation.)
+    Three scrapes in a row: a counter must lie between what it was before and after; `_created` may be in one alone.
+    (prometheus.io/docs/instrumenting/content_negotiation.)
     """
     if not all(scrape.whole for scrape in (compared.before, compared.between, compared.after)):
         return
     before, between, after = map(reading.of, (compared.before, compared.between, compared.after))
     if restarted(before, after) or between.problem or before.problem:
         return
-    steady = {
-        key: value for key, value in zip(before.shape.keys, before.values, strict=True) if after.value(key) == value
-    }
-    missing = {*list(steady.keys() - between.shape.index().keys())[:MOST_SPELLED]}
-    lost = [one for one in reading.spelled(compared.before, missing).values() if not _elsewhere(one, between)]
-    added = _added(compared.between, between, {*before.shape.keys} | {*after.shape.keys}, before, reading)
-    places = between.shape.index()
-    differs = [key for key, value in steady.items() if key in places and between.values[places[key]] != value]
+    first, other, last = before.by_key(), between.by_key(), after.by_key()
+    lost = _only_in(compared.before, (first.keys() & last.keys()) - other.keys(), other, reading)
+    added = _only_in(compared.between, other.keys() - first.keys() - last.keys(), first, reading)
+    differs = [
+        key
+        for key, meaning in zip(before.shape.keys, before.shape.meanings, strict=True)
+        if meaning == Meaning.COUNTER and key in other and first[key] <= last.get(key, nan) < inf
+        if not first[key] <= other[key] <= last[key]
+    ]
     asked = compared.asked
     yield from _told(lost, f"{{}} is missing when {asked} is asked for")
     yield from _told(added, f"{{}} is there only when {asked} is asked for")
-    other = reading.spelled(compared.between, {*differs[:MOST_SPELLED]})
-    yield from _told([one for one in other.values() if not one.name.endswith("_created")], f"{{}} differs by {asked}")
+    spelled = reading.spelled(compared.between, {*differs[:MOST_SPELLED]})
+    yield from _told(list(spelled.values()), f"{{}} has another value when {asked} is asked for")
 
 
 def _told(found: list[Series], sentence: str) -> Iterator[Remark]:
@@ -62,14 +65,15 @@ def _told(found: list[Series], sentence: str) -> Iterator[Remark]:
         yield Remark(found[0].name, sentence.format(found[0].selector + more))
 
 
-def _elsewhere(series: Series, taken: Snapshot) -> bool:
+def _only_in(scrape: Scrape, keys: Collection[int], other: Container[int], reading: Reading) -> list[Series]:
+    """Return the series that some keys stand for, but those that the other format has under another name."""
+    spelled = reading.spelled(scrape, {*islice(keys, MOST_SPELLED)})
+    return [one for one in spelled.values() if not _elsewhere(one, other)]
+
+
+def _elsewhere(series: Series, other: Container[int]) -> bool:
     """Tell whether a series is there under the name that the other format gives it, or need not be."""
     if series.name.endswith("_created"):
         return True
-    others = (f"{series.name}_total", series.name.removesuffix("_total"), f"{series.name}_info")
-    return any(taken.value(key_of(name, series.labels)) is not None for name in others)
-
-
-def _added(scrape: Scrape, taken: Snapshot, known: set[int], other: Snapshot, reading: Reading) -> list[Series]:
-    new = {*list({*taken.shape.keys} - known)[:MOST_SPELLED]}
-    return [one for one in reading.spelled(scrape, new).values() if not _elsewhere(one, other)]
+    names = (f"{series.name}_total", series.name.removesuffix("_total"), f"{series.name}_info")
+    return any(key_of(name, series.labels) in other for name in names)

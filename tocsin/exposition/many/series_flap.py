@@ -39,7 +39,7 @@ def series_flap(watched: Watched, reading: Reading) -> Iterator[Remark]:
         if restarted(before, now):
             missing.clear()
             continue
-        returned = missing.keys() & now.shape.index().keys() if missing else set()
+        returned = {key for key in now.shape.keys if key in missing} if missing else set()
         for series in reading.spelled(later, {*list(returned)[:MOST_SPELLED]}).values():
             back.setdefault(series.name, []).append(series.selector)
         for key in returned:

@@ -36,10 +36,11 @@ def series_vanish(watched: Watched, reading: Reading) -> Iterator[Remark]:
         if restarted(before, now):
             missing.clear()
             continue
-        for key in missing.keys() & now.shape.index().keys() if missing else ():
-            del missing[key]
-        for key in gone(before, now):
-            if before.shape.meanings[before.shape.index()[key]] == Meaning.COUNTER:
+        for key in now.shape.keys if missing else ():
+            missing.pop(key, None)
+        ended = gone(before, now)
+        for key, meaning in zip(before.shape.keys, before.shape.meanings, strict=True) if ended else ():
+            if meaning == Meaning.COUNTER and key in ended:
                 missing.setdefault(key, earlier)
     told_of: dict[str, int] = {}
     first: dict[str, str] = {}

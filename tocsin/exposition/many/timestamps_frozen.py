@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isnan
 
 from tocsin.exposition.many import Remark, across
 from tocsin.exposition.many.record.reading import Reading
@@ -38,12 +37,12 @@ def timestamps_frozen(watched: Watched, reading: Reading) -> Iterator[Remark]:
     before, now = reading.of(first), reading.of(last)
     if before.times is None or now.times is None:
         return
-    frozen: dict[int, float] = {}
-    for key, place in now.shape.index().items():
-        time, earlier = now.times[place], before.shape.index().get(key)
-        same = earlier is not None and not isnan(time) and before.times[earlier] == time
-        if same and last.at - time > OLD:
-            frozen[key] = time
+    earlier = dict(zip(before.shape.keys, before.times, strict=True))
+    frozen = {  # NaN, which is no timestamp, equals nothing
+        key: time
+        for key, time in zip(now.shape.keys, now.times, strict=True)
+        if earlier.get(key) == time and last.at - time > OLD
+    }
     if not frozen:
         return
     key, time = next(iter(frozen.items()))

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from tocsin.exposition.many import Remark, across
 from tocsin.exposition.many.record.reading import Reading
 from tocsin.exposition.many.record.scrapes import Record, Watched, told
-from tocsin.exposition.many.record.workers import workers
+from tocsin.exposition.many.record.snapshot import START
+from tocsin.exposition.many.record.workers import Workers, workers
 from tocsin.finding import Severity
 
 
@@ -39,6 +40,11 @@ def workers_answer_in_turn(record: Record, reading: Reading) -> Iterator[Remark]
     if found.alternate and found.falls:
         yield Remark(
             found.by if found.by.startswith("process") else "",
-            f"{found.seen} processes answered {found.scrapes} scrapes in turn, told apart by {found.by}; "
+            f"{_many(found)} processes answered {found.scrapes} scrapes in turn, told apart by {found.by}; "
             f"in {found.falls} of {found.steps} steps from one scrape to the next, counters fell",
         )
+
+
+def _many(found: Workers) -> str:
+    """Return how many there are; counters alone may take two for one, or one for two."""
+    return str(found.seen) if found.by in {START, "_created"} else f"about {found.seen}"

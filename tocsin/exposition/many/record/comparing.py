@@ -33,10 +33,10 @@ def fallen(earlier: Snapshot, later: Snapshot) -> Iterator[tuple[int, float, flo
             if now < before and meaning == Meaning.COUNTER:
                 yield key, before, now
         return
-    places = later.shape.index()
+    values = later.by_key()
     for key, meaning, before in zip(earlier.shape.keys, earlier.shape.meanings, earlier.values, strict=True):
-        if meaning == Meaning.COUNTER and (place := places.get(key)) is not None and later.values[place] < before:
-            yield key, before, later.values[place]
+        if meaning == Meaning.COUNTER and (now := values.get(key, before)) < before:
+            yield key, before, now
 
 
 def gone(earlier: Snapshot, later: Snapshot) -> set[int]:

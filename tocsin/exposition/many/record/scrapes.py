@@ -11,6 +11,8 @@ from tocsin.artefacts.exposition.syntax import Syntax
 from tocsin.system import Budget
 
 OK = 200
+MOST_SHOWN = 12
+"""So many lines of a body are shown on the page of a check."""
 _PIECE = 1 << 16
 
 
@@ -149,6 +151,30 @@ class Record:
     """Seconds that a scrape may take: `scrape_timeout` of the target's job."""
     budgets: dict[str, Budget] = field(default_factory=dict)
     """By metric."""
+
+    @cached_property
+    def every(self) -> tuple[Scrape, ...]:
+        """All scrapes and attempts, by their start."""
+        found = [scrape for watched in self.watched for scrape in watched.scrapes]
+        found += [scrape for bereft in self.bereft for scrape in bereft.scrapes]
+        found += [scrape for counted in self.counted for scrape in (counted.before, counted.after)]
+        found += [scrape for grown in self.grown for scrape in (grown.before, grown.middle, grown.after)]
+        found += [scrape for restarted in self.restarted for scrape in (restarted.before, restarted.after)]
+        found += [
+            scrape for compared in self.compared for scrape in (compared.before, compared.between, compared.after)
+        ]
+        return tuple(sorted(found, key=lambda scrape: scrape.start))
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Return the bodies of an example, as its page shows them: long ones by their beginning."""
+        shown = {}
+        for number, scrape in enumerate(self.every, 1):
+            lines = scrape.text.decode(errors="replace").splitlines(keepends=True)
+            more = f"... {len(lines) - MOST_SHOWN} lines more\n" if len(lines) > MOST_SHOWN else ""
+            status = "" if scrape.status == OK else f", status {scrape.status}"
+            shown[f"/metrics, scrape {number}{status}, {scrape.seconds:g} s"] = "".join(lines[:MOST_SHOWN]) + more
+        return shown
 
     @cached_property
     def series(self) -> tuple[Scrape, ...]:

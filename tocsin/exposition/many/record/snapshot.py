@@ -52,13 +52,6 @@ class Shape:
     meanings: bytearray = field(default_factory=bytearray)
     names: dict[str, int] = field(default_factory=dict)
     """How many series each name has."""
-    places: dict[int, int] | None = field(default=None, repr=False)
-
-    def index(self) -> Mapping[int, int]:
-        """Return the place of each key; made when it is first needed."""
-        if self.places is None:
-            self.places = {key: place for place, key in enumerate(self.keys)}
-        return self.places
 
 
 @dataclass(slots=True)
@@ -80,10 +73,9 @@ class Snapshot:
     problem: str = ""
     """Why the newest server drops the scrape."""
 
-    def value(self, key: int) -> float | None:
-        """Return a series' value."""
-        place = self.shape.index().get(key)
-        return None if place is None else self.values[place]
+    def by_key(self) -> dict[int, float]:
+        """Return the value of each series; made anew each time, for it takes ten times what is kept."""
+        return dict(zip(self.shape.keys, self.values, strict=True))
 
 
 def meaning_of(name: str, types: Mapping[str, Metadata], negative: Iterable[str] = ()) -> Meaning:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import combinations, pairwise
+from itertools import combinations, islice, pairwise
 from operator import le
 from typing import Any
 
 from tocsin.exposition.many.record.comparing import fallen, moments, steps
-from tocsin.exposition.many.record.reading import Reading
+from tocsin.exposition.many.record.reading import Reading, stem
 from tocsin.exposition.many.record.scrapes import Scrape
 from tocsin.exposition.many.record.snapshot import Meaning, Snapshot
 
 MOST_COUNTERS = 1_000
 """So many counters are compared where a process says nothing of itself."""
-OFTEN = 3
+OFTEN = 2
 """So many scrapes each of two must have answered, and as many all on an average, to be told apart by counters alone."""
 STEADY = 5
 """So many values a counter must have had to be known as one that only rises; time comes in ticks, and has fewer."""
@@ -52,7 +52,7 @@ def workers(scrapes: Sequence[Scrape], reading: Reading) -> Workers:
     falls = sum(next(fallen(reading.of(earlier), reading.of(later)), None) is not None for earlier, later in pairs)
     told = _identities(snapshots)
     if falls:  # two that started within a tick of the clock say the same of themselves
-        told.append(("the values of counters", _by_counters(scrapes, snapshots)))
+        told.append(("the values of counters", _by_counters(scrapes, reading)))
     for by, names in told:
         if _alternate(scrapes, names) or _goes_back(snapshots, names):
             return Workers(len(scrapes), len({*names}), True, by, falls, len(pairs))
@@ -93,30 +93,29 @@ def _goes_back(snapshots: Sequence[Snapshot], names: Sequence[Any]) -> bool:
     return any(now < before and next(fallen(*pair), None) is not None for pair, (before, now) in steps_of)
 
 
-def _by_counters(scrapes: Sequence[Scrape], snapshots: Sequence[Snapshot]) -> list[object]:
+def _by_counters(scrapes: Sequence[Scrape], reading: Reading) -> list[object]:
     """Return a number for each scrape, the same for those between which no counter falls; one for all if unsure.
 
-    A counter that rises through every change from one to another is one process's, so that there is only one; and
-    where few of the counters fall, they are sick, and not the process another.
+    A metric that rises through every change from one to another speaks for one process; where more of them fall, and
+    two at least, they are another process's, for a counter that is sick is sick alone.
     """
-    one: list[object] = [0] * len(snapshots)
-    vectors = _vectors(snapshots)
+    one: list[object] = [0] * len(scrapes)
+    families, vectors = _vectors(scrapes, reading)
     names = _chains(scrapes, vectors)
     changes = [
         (vectors[earlier], vectors[later])
         for earlier, later in combinations(range(len(vectors)), 2)
         if names[earlier] != names[later] and scrapes[earlier].end <= scrapes[later].start
     ]
-    places = range(len(vectors[0]) if vectors else 0)
-    falling = sum(any(now[place] < before[place] for before, now in changes) for place in places)
-    rising = any(
-        len({vector[place] for vector in vectors}) >= STEADY
-        and all(now[place] >= before[place] for before, now in changes)
-        for place in places
-    )
+    falling, rising = set(), set()
+    for place, family in enumerate(families):
+        if any(now[place] < before[place] for before, now in changes):
+            falling.add(family)
+        elif len({vector[place] for vector in vectors}) >= STEADY:
+            rising.add(family)
+    sure = len(falling) >= 2 and len(falling) > len(rising - falling)
     often = sum(names.count(name) >= OFTEN for name in {*names})
-    sure = falling >= 2 and 2 * falling >= len(places) and not rising and often >= 2
-    return list(names) if sure and OFTEN * len({*names}) <= len(names) else one
+    return list(names) if sure and often >= 2 and OFTEN * len({*names}) <= len(names) else one
 
 
 def _chains(scrapes: Sequence[Scrape], vectors: Sequence[Vector]) -> list[int]:
@@ -147,16 +146,16 @@ def _follows(scrapes: Sequence[Scrape], vectors: Sequence[Vector], earlier: int,
     return scrapes[earlier].end > scrapes[later].start and all(map(le, now, before))
 
 
-def _vectors(snapshots: Sequence[Snapshot]) -> list[Vector]:
-    """Return the values of the counters that all scrapes have and that change, the first ones of the body."""
-    if not snapshots:
-        return []
+def _vectors(scrapes: Sequence[Scrape], reading: Reading) -> tuple[list[str], list[Vector]]:
+    """Return the counters that all scrapes have and that change, the first ones of the body: families and values."""
+    snapshots = [reading.of(scrape) for scrape in scrapes]
     first = snapshots[0]
-    keys = [k for k, m in zip(first.shape.keys, first.shape.meanings, strict=True) if m == Meaning.COUNTER]
-    columns: list[list[float]] = []
-    for key in keys[:MOST_COUNTERS]:
-        values = [taken.value(key) for taken in snapshots]
-        known = [value for value in values if value is not None]
-        if len(known) == len(values) and len({*known}) > 1:
-            columns.append(known)
-    return list(zip(*columns, strict=True))
+    counters = (k for k, m in zip(first.shape.keys, first.shape.meanings, strict=True) if m == Meaning.COUNTER)
+    columns: dict[int, list[float]] = {key: [] for key in islice(counters, MOST_COUNTERS)}
+    for taken in snapshots:
+        for key, value in zip(taken.shape.keys, taken.values, strict=True):
+            if key in columns:
+                columns[key].append(value)
+    columns = {key: c for key, c in columns.items() if len(c) == len(snapshots) and len({*c}) > 1}
+    spelled = reading.spelled(scrapes[0], columns.keys())
+    return [stem(spelled[key].name, first) for key in columns], list(zip(*columns.values(), strict=True))
