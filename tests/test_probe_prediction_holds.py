@@ -14,6 +14,8 @@ from tocsin.probes.simulator import simulate
 from tocsin.probes.versions import Version
 
 HORIZON = 30.0
+STATES = 3_000
+"""How many are followed: where that is too few, a prediction ends sooner, and holds as far as it goes."""
 LIVES = 25
 """How many lives are drawn for each container."""
 
@@ -36,8 +38,7 @@ def misses(setup: Setup, prediction: Prediction, seed: int) -> list[str]:
 
 @pytest.mark.parametrize("ground", [REAL_1_20, *(from_source(Version(minor)) for minor in (21, 34, 36))], ids=str)
 @given(setup=setups(), seed=st.integers(0, 2**32))
-@settings(max_examples=3, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_it_comes_as_foreseen(ground: Ground, setup: Setup, seed: int) -> None:
-    prediction = predict(setup, ground, HORIZON, cell=1.0)
-    if prediction.complete:
-        assert [miss for number in range(LIVES) for miss in misses(setup, prediction, seed + number)] == []
+    prediction = predict(setup, ground, HORIZON, cell=1.0, most=STATES)
+    assert [miss for number in range(LIVES) for miss in misses(setup, prediction, seed + number)] == []

@@ -219,8 +219,11 @@ def _frames(wire: Wire) -> Iterator[tuple[int, int, bytes]]:
         data += more
 
 
-def _http2(*answer: bytes, then: str = "close") -> Serve:
-    """Return a behaviour: these frames to any request of HTTP/2."""
+def _http2(*answer: bytes) -> Serve:
+    """Return a behaviour: these frames to any request of HTTP/2, and then nothing.
+
+    The client closes first: a close with an acknowledgement unread would be a reset, and could take the answer along.
+    """
 
     def serve(wire: Wire) -> None:
         wire.sock.sendall(_frame(4, 0, 0))
@@ -229,8 +232,7 @@ def _http2(*answer: bytes, then: str = "close") -> Serve:
                 wire.sock.sendall(_frame(4, 1, 0))
             if kind in (0, 1) and flags & 1:
                 wire.sock.sendall(b"".join(answer))
-                if then == "hang":
-                    wire.hang()
+                wire.hang()
                 return
 
     return serve
@@ -357,7 +359,7 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
     "http2": _https("success", _HTTP2_OK, "HTTP/2, agreed on over TLS", "self_signed", "h2"),
     "http2-reset": _https("failure", _http2(_frame(3, 0, 1, b"\0\0\0\2")), "a stream given up", "self_signed", "h2"),
     "http2-hang-in-body": _https(
-        "error", _http2(_frame(1, 4, 1, _STATUS_200), then="hang"), "200 over HTTP/2, and no body", "self_signed", "h2"
+        "error", _http2(_frame(1, 4, 1, _STATUS_200)), "200 over HTTP/2, and no body", "self_signed", "h2"
     ),
     "tcp-closes": Behaviour("tcp", "success", _closes_at_once, "a connection that is closed at once"),
     "tcp-hangs": Behaviour("tcp", "success", _silent, "a connection on which nothing comes"),
@@ -367,7 +369,7 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
     "grpc-unknown-status": _grpc("failure", _rpc(0), "UNKNOWN"),
     "grpc-unknown-service": _grpc("failure", _rpc(None, 5, "unknown service"), "NotFound: no such service"),
     "grpc-unimplemented": _grpc("failure", _rpc(None, 12, "unknown method"), "Unimplemented: no health service"),
-    "grpc-hang": _grpc("failure", _http2(then="hang"), "a call that is not answered"),
+    "grpc-hang": _grpc("failure", _http2(), "a call that is not answered"),
     "grpc-on-http1": _grpc("failure", _OK, "a server of HTTP/1"),
     "grpc-on-tls": _grpc("failure", _closes, "a server that speaks TLS", "self_signed"),
     "grpc-refused": _grpc("failure", None, "nothing listens"),
@@ -454,7 +456,7 @@ class Endpoints:
             self.ports[name] = listener.getsockname()[1]
             self._sockets.add(listener)  # bound, so that nobody else takes the port, where nobody listens too
             if behaviour.serve:
-                listener.listen(64)
+                listener.listen(1024)
                 self._start(self._accept, name, listener)
         return self
 

@@ -19,6 +19,10 @@ from tocsin.probes.window import ZERO, Window
 
 GRID = 0.1
 """Seconds; moments that are not known exactly are rounded outward to multiples of it."""
+MOVED_GRID = 5.0
+"""The same for what is only asked whether it is ten minutes ago."""
+_COARSER = 20
+"""A window that is so many times wider than the grid is rounded to a coarser one."""
 _WAKING = (Happening.START, Happening.SEEN, Happening.EXIT, Happening.GONE, Happening.END)
 _NEVER = Window(math.inf, math.inf)
 
@@ -77,7 +81,7 @@ class Economy:
             start=outward(state.start) if state.mode in (Mode.RUNNING, Mode.ENDING) else ZERO,
             seen_start=outward(state.seen_start) if delays else ZERO,
             finished=None if state.finished is None else outward(state.finished),
-            backoff=replace(state.backoff, moved=outward(state.backoff.moved)),
+            backoff=replace(state.backoff, moved=outward(state.backoff.moved, MOVED_GRID)),
         )
 
     def _tidy_track(self, track: Track, state: State) -> Track:
@@ -96,15 +100,18 @@ def idle(track: Track, state: State) -> bool:
         return True
     if track.worker.kind is ProbeKind.STARTUP:
         return state.started and known
-    return not state.started
+    # A readiness worker that meets its container has the pod synced, and so tried out of turn: that tick counts.
+    return known and not state.started
 
 
-def outward(window: Window) -> Window:
+def outward(window: Window, grid: float = GRID) -> Window:
     """Return a window that begins and ends on the grid, and holds the other; an exact moment stays."""
     if window.exact:
         return window
-    low = math.floor(window.earliest / GRID + _ROUNDING) * GRID
-    return Window(low, math.ceil(window.latest / GRID - _ROUNDING) * GRID)
+    while window.width > _COARSER * grid:
+        grid *= 2
+    low = math.floor(window.earliest / grid + _ROUNDING) * grid
+    return Window(low, math.ceil(window.latest / grid - _ROUNDING) * grid)
 
 
 _ROUNDING = 1e-6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from tocsin.probes.marks import Cause, Made, Mark, MarkKind
@@ -19,8 +20,8 @@ class Journal:
     causes: dict[Mark, set[Cause]] = field(default_factory=dict)
     fewest: dict[MarkKind, int] | None = None
     """How many marks of each kind every life has at least; None before the first life is over."""
-    complete: bool = True
-    """Whether every life was followed to the horizon."""
+    reached: float = math.inf
+    """Seconds up to which every life was followed; less than the horizon where there were too many."""
 
     def note(self, kind: MarkKind, number: int, when: Window, cause: Cause) -> None:
         """Keep a mark."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from tocsin.probes.backoff import Backoff
 from tocsin.probes.economy import Economy
+from tocsin.probes.frontier import Frontier
 from tocsin.probes.ground import IDEAL, Chance
 from tocsin.probes.journal import Journal
 from tocsin.probes.marks import Mark
@@ -22,8 +23,8 @@ from tocsin.probes.window import ZERO, Window
 from tocsin.probes.worker import Worker
 
 ORDER = (ProbeKind.STARTUP, ProbeKind.LIVENESS, ProbeKind.READINESS)
-MOST_STATES = 60_000
-"""How many are followed before a search is given up as too wide."""
+MOST_STATES = 40_000
+"""How many are followed before the search is ended there, for want of time."""
 
 
 def initial(setup: Setup, origins: Mapping[ProbeKind, Window] | None = None, start: Window = ZERO) -> State:
@@ -48,40 +49,41 @@ def simulate(
     within: Mapping[Mark, Window] | None = None,
     trace: bool = False,
     journal: Journal | None = None,
+    most: int = MOST_STATES,
 ) -> Journal:
     """Follow a container from its start, at 0, to the horizon in seconds.
 
     `within` holds what was observed: lives in which a mark falls outside its window are given up. `trace` keeps each
-    attempt. With a `journal`, what is found is added to it.
+    attempt. With a `journal`, what is found is added to it. More than `most` states are not followed: see `reached`.
     """
     found = journal if journal is not None else Journal()
     if trace:
         found.attempts = found.attempts if found.attempts is not None else []
     steps = Steps(setup, chance, found, within or {})
     economy = None if trace else Economy(setup, chance)
-    waiting = [initial(setup, origins)]
-    visited = set(waiting)
-    while waiting:
-        state = waiting.pop()
-        going_on = False
-        for event, clipped in branches(state):
-            if event.when.earliest > horizon:
-                continue
-            going_on = True
-            agreed = steps.agreeing(clipped, event)
-            if agreed is None:
-                continue
-            after_all = steps.after(clipped, agreed)
-            for after in after_all if economy is None else economy.after(clipped, agreed, after_all):
-                if after not in visited:
-                    visited.add(after)
-                    waiting.append(after)
-        if not going_on:
-            found.ended(state)
-        if len(visited) > MOST_STATES:
-            found.complete = False
+    frontier = Frontier()
+    frontier.add(initial(setup, origins))
+    while (state := frontier.pop()) is not None:
+        if frontier.count > most:
+            _given_up(found, [state, *frontier.left()])
             break
+        events = [(event, clipped) for event, clipped in branches(state) if event.when.earliest <= horizon]
+        for event, clipped in events:
+            agreed = steps.agreeing(clipped, event)
+            after = [] if agreed is None else steps.after(clipped, agreed)
+            for each in economy.after(clipped, agreed, after) if economy and agreed else after:
+                frontier.add(each)
+        if not events:
+            found.ended(state)
     return found
+
+
+def _given_up(journal: Journal, left: Iterable[State]) -> None:
+    """Keep up to when the lives were followed that are given up, and what they came to by then."""
+    for state in left:
+        journal.ended(state)
+        moments = [event.when.earliest for event, _ in branches(state)]
+        journal.reached = min([journal.reached, *moments])
 
 
 def branches(state: State) -> Iterator[tuple[Event, State]]:

@@ -100,6 +100,7 @@ class Steps:
         return [state]
 
     def _seen(self, state: State, when: Window) -> list[State]:
+        state = self._begun(state.without(Happening.SYNC), when)  # this is a sync
         inherited = self.setup.version.has(STARTED_INHERITED) and state.started
         started = inherited or state.track_of(ProbeKind.STARTUP) is None
         state = replace(state, seen=state.instance, seen_start=state.start, standing=Standing.RUNNING, started=started)
@@ -111,6 +112,20 @@ class Steps:
         if lost.latest > 0.5:
             found += [after for each in shown for after in self._poked(each, when, lost=True)]
         return found
+
+    def _begun(self, state: State, when: Window) -> State:
+        """Return the state with the start of its process narrowed by when it was seen, and its end with it."""
+        since = self.chance("seen", state.start) + self.setup.life(state.instance).post_start
+        start = state.start.clipped(earliest=when.earliest - since.latest, latest=when.latest - since.earliest)
+        exits = self.setup.life(state.instance).exits
+        if start is None or start == state.start:
+            return state
+        state = replace(state, start=start)
+        if exits is None:
+            return state
+        ends = start + exits + self.chance("booted", start)
+        agenda = tuple(_clipped(each, ends) if each.what is Happening.EXIT else each for each in state.agenda)
+        return replace(state, agenda=agenda)
 
     def _refreshed(self, state: State, when: Window, cause: Cause) -> list[State]:
         """Return the state with Ready made anew; none if an observation says otherwise."""
@@ -246,7 +261,7 @@ class Steps:
     def _gone(self, state: State, when: Window, *, decides: bool) -> list[State]:
         """Return the states once the pod's status shows that the container does not run."""
         seen = max(state.seen, state.instance)
-        state = replace(state, standing=Standing.TERMINATED, started=False, seen=seen)
+        state = replace(state.without(Happening.SYNC), standing=Standing.TERMINATED, started=False, seen=seen)
         shown = self._refreshed(state, when, Cause.ENDED)
         return [after for each in shown for after in self._decided(each, when)] if decides else shown
 
@@ -272,6 +287,11 @@ class Steps:
         if state.standing is Standing.RUNNING:
             state = state.planning(Event(Happening.GONE, when + self.chance("seen", when), decides=False))
         return [state]
+
+
+def _clipped(event: Event, bounds: Window) -> Event:
+    when = event.when.clipped(earliest=bounds.earliest, latest=bounds.latest)
+    return event if when is None else replace(event, when=when)
 
 
 def _stored(worker: Worker, state: State) -> Result | None:

@@ -25,6 +25,8 @@ RECEIVE_BYTES = 4096
 LINGER_SECONDS = 1
 """pkg/probe/dialer_others.go: a socket is not left behind for the system's minute."""
 
+_LINGER = struct.pack("ii", 1, LINGER_SECONDS)
+
 HANDSHAKE_SECONDS = 10
 """Limit of a TLS handshake, under the probe's own (net/http, DefaultTransport.TLSHandshakeTimeout)."""
 
@@ -99,13 +101,27 @@ def _scope(zone: str) -> int:
 async def _connect(family: int, address: tuple[object, ...]) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, LINGER_SECONDS))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await asyncio.get_running_loop().sock_connect(sock, address)
+        try:
+            sock.connect(address)  # asyncio's own would resolve the address again
+        except BlockingIOError:
+            await _writable(sock)
+            if number := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise OSError(number, os.strerror(number)) from None
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+async def _writable(sock: socket.socket) -> None:
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_writer(sock, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_writer(sock)
 
 
 _UNACKNOWLEDGED = (4, 9, 11)

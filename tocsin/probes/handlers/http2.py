@@ -6,6 +6,7 @@ stream is always number 1, the request has a few headers, and of the reply ten k
 
 from __future__ import annotations
 
+import contextlib
 import re
 import struct
 from collections.abc import Sequence
@@ -221,7 +222,7 @@ class Http2:
                 if len(received.payload) != 8:
                     raise broken("FRAME_SIZE_ERROR")
                 if not received.flags & ACKNOWLEDGES:
-                    await self._connection.send(frame(Kind.PING, ACKNOWLEDGES, 0, received.payload))
+                    await self._acknowledge(Kind.PING, received.payload)
             case Kind.GOAWAY:
                 self._go_away(received.payload)
             case Kind.WINDOW_UPDATE:
@@ -241,7 +242,12 @@ class Http2:
                 raise broken("FLOW_CONTROL_ERROR")
         self._settled = True
         if not acknowledges:
-            await self._connection.send(frame(Kind.SETTINGS, ACKNOWLEDGES, 0))
+            await self._acknowledge(Kind.SETTINGS)
+
+    async def _acknowledge(self, kind: Kind, payload: bytes = b"") -> None:
+        """Acknowledge a frame; if the other side has gone, what it sent before still counts."""
+        with contextlib.suppress(Broken):
+            await self._connection.send(frame(kind, ACKNOWLEDGES, 0, payload))
 
     def _go_away(self, payload: bytes) -> None:
         if len(payload) < 8:

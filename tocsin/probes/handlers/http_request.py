@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from tocsin.probes.handlers.connection import address_text
 from tocsin.probes.handlers.hpack import Field
@@ -139,8 +140,9 @@ class Request:
         return fields
 
 
+@lru_cache(maxsize=1024)
 def first_request(probe: HttpGet) -> Request:
-    """Return the request that a probe begins with.
+    """Return the request that a probe begins with; the same each time, so it is made once.
 
     Raises Broken (port unknown, bad request) where the kubelet cannot make one; that is an error, not a failure.
     """
