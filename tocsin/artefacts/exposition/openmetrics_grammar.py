@@ -29,9 +29,11 @@ from tocsin.artefacts.exposition.pieces import (
     Names,
     Reader,
     Refused,
+    entry_at,
     is_utf8,
     judge_labels,
     judge_names,
+    name_of_metadata,
     name_within_braces,
     said,
     unescaped,
@@ -55,19 +57,7 @@ NO_END = Problem(
 
 def openmetrics_entry(buffer: bytes, start: int, *, final: bool) -> Entry:
     """Read the entry at `start`; raises `Unfinished` if it may go on behind a buffer that is not the last."""
-    entry = Entry(Kind.BAD, start)
-    reader = Reader(buffer, start, final)
-    try:
-        _entry(entry, reader)
-    except Refused as refused:
-        if not final and reader.position >= len(buffer):
-            raise Unfinished from refused
-        entry.problems = [problem for problem in entry.problems if not problem.crashed]
-        entry.refuse(refused.problem)
-        line_end = buffer.find(b"\n", start)
-        reader.position = len(buffer) if line_end < 0 else line_end + 1
-    entry.end = reader.position
-    return entry
+    return entry_at(buffer, start, Kind.BAD, _entry, final=final)
 
 
 def _entry(entry: Entry, reader: Reader) -> None:
@@ -110,23 +100,7 @@ def _commented(entry: Entry, reader: Reader) -> None:
 
 
 def _metadata(entry: Entry, reader: Reader) -> None:
-    word, start = entry.kind.value, reader.position
-    token = reader.take(METRIC_NAME)
-    if token is None:
-        token = reader.take_quoted(QUOTED_NAME)
-        if token is None:
-            raise Refused(
-                Problem(start, f"no metric name after {word}", f"write # {word} NAME ..., with single blanks")
-            )
-        entry.problems.append(
-            Problem(
-                start,
-                f"a quoted name after {word}: servers before 2.53 drop the scrape",
-                "offer it only where the request's Accept has escaping=allow-utf-8",
-                BEFORE_QUOTES,
-            )
-        )
-        token = token[1:-1]
+    word, token = entry.kind.value, name_of_metadata(entry, reader, "with single blanks")
     entry.name = unescaped(token).decode(errors="replace")
     text_start = reader.position
     line = reader.take(_LINE) or b""

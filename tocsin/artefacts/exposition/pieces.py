@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tocsin.artefacts.exposition.entries import (
@@ -12,6 +13,7 @@ from tocsin.artefacts.exposition.entries import (
     NOBODY,
     WITH_QUOTES,
     Entry,
+    Kind,
     Problem,
     Unfinished,
 )
@@ -21,6 +23,7 @@ LABEL_NAME = re.compile(rb"[a-zA-Z_][a-zA-Z0-9_]*")
 QUOTED_NAME = re.compile(rb'"[^"\\\0]*+(?:\\[^\n\0][^"\\\0]*+)*"')
 _ESCAPE = re.compile(rb'\\(["\\n])')
 _UNKNOWN_ESCAPE = re.compile(rb'(?:[^\\]|\\["\\n])*?(\\[^"\\n])', re.DOTALL)
+ONLY_WHERE_ASKED = "offer it only where the request's Accept has escaping=allow-utf-8"
 _TARGET_LABELS = ("job", "instance")
 
 
@@ -83,6 +86,46 @@ class Refused(Exception):
         self.problem = problem
 
 
+def entry_at(buffer: bytes, start: int, kind: Kind, read: Callable[[Entry, Reader], None], *, final: bool) -> Entry:
+    """Read the entry at `start` by a grammar; raises `Unfinished` if it may go on behind a buffer that is not the last.
+
+    What is behind a line that is refused is read again: one bad line must not hide the others.
+    """
+    entry = Entry(kind, start)
+    reader = Reader(buffer, start, final)
+    try:
+        read(entry, reader)
+    except Refused as refused:
+        if not final and reader.position >= len(buffer):
+            raise Unfinished from refused
+        entry.problems = [problem for problem in entry.problems if not problem.crashed]
+        entry.refuse(refused.problem)
+        line_end = buffer.find(b"\n", start)
+        reader.position = len(buffer) if line_end < 0 else line_end + 1
+    entry.end = reader.position
+    return entry
+
+
+def name_of_metadata(entry: Entry, reader: Reader, fix: str) -> bytes:
+    """Step over the metric's name in HELP, TYPE or UNIT, and return it without quotes; `fix` is what to do without."""
+    word, start = entry.kind.value, reader.position
+    token = reader.take(METRIC_NAME)
+    if token is not None:
+        return token
+    token = reader.take_quoted(QUOTED_NAME)
+    if token is None:
+        raise Refused(Problem(start, f"no metric name after {word}", f"write # {word} NAME ..., {fix}"))
+    entry.problems.append(
+        Problem(
+            start,
+            f"a quoted name after {word}: servers before 2.53 drop the scrape",
+            ONLY_WHERE_ASKED,
+            BEFORE_QUOTES,
+        )
+    )
+    return token[1:-1]
+
+
 @dataclass(slots=True)
 class Names:
     """The names in one sample, as they are found."""
@@ -137,7 +180,7 @@ def judge_names(entry: Entry, names: Names, position: int) -> None:
             Problem(
                 position,
                 "a name within braces: servers before 2.53 drop the scrape",
-                "offer it only where the request's Accept has escaping=allow-utf-8",
+                ONLY_WHERE_ASKED,
                 BEFORE_QUOTES,
             )
         )

@@ -18,7 +18,7 @@ from tocsin.artefacts.exposition.diagnosis import (
     no_start,
     no_value,
 )
-from tocsin.artefacts.exposition.entries import BEFORE_QUOTES, BEFORE_UTF8, NOBODY, Entry, Kind, Problem, Unfinished
+from tocsin.artefacts.exposition.entries import BEFORE_UTF8, NOBODY, Entry, Kind, Problem
 from tocsin.artefacts.exposition.numbers import number_of
 from tocsin.artefacts.exposition.pieces import (
     LABEL_NAME,
@@ -27,9 +27,11 @@ from tocsin.artefacts.exposition.pieces import (
     Names,
     Reader,
     Refused,
+    entry_at,
     is_utf8,
     judge_labels,
     judge_names,
+    name_of_metadata,
     name_within_braces,
     said,
     unescaped,
@@ -56,20 +58,7 @@ def text_entry(buffer: bytes, start: int, *, final: bool) -> Entry:
 
     The last buffer has to end in a line feed: a server adds one.
     """
-    entry = Entry(Kind.BLANK, start)
-    reader = Reader(buffer, start, final)
-    try:
-        _entry(entry, reader)
-    except Refused as refused:
-        if not final and reader.position >= len(buffer):
-            raise Unfinished from refused
-        entry.problems = [problem for problem in entry.problems if not problem.crashed]
-        entry.refuse(refused.problem)
-        # What is behind the line is read again: one bad line must not hide the others.
-        line_end = buffer.find(b"\n", start)
-        reader.position = len(buffer) if line_end < 0 else line_end + 1
-    entry.end = reader.position
-    return entry
+    return entry_at(buffer, start, Kind.BLANK, _entry, final=final)
 
 
 def _entry(entry: Entry, reader: Reader) -> None:
@@ -130,22 +119,7 @@ def _comment(entry: Entry, reader: Reader, text: bytes, start: int) -> None:
 
 
 def _metadata(entry: Entry, reader: Reader) -> None:
-    word = entry.kind.value
-    start = reader.position
-    token = reader.take(METRIC_NAME)
-    if token is None:
-        token = reader.take_quoted(QUOTED_NAME)
-        if token is None:
-            raise Refused(Problem(start, f"no metric name after {word}", f"write # {word} NAME ..., or leave it out"))
-        entry.problems.append(
-            Problem(
-                start,
-                f"a quoted name after {word}: servers before 2.53 drop the scrape",
-                "offer it only where the request's Accept has escaping=allow-utf-8",
-                BEFORE_QUOTES,
-            )
-        )
-        token = token[1:-1]
+    token = name_of_metadata(entry, reader, "or leave it out")
     entry.name = token.decode(errors="replace")
     text_start = reader.position
     if reader.at() == b"\0":
