@@ -24,7 +24,21 @@ class Layer:
 
 
 LAYERS = (
-    Layer(("source", "part", "atomic", "explained", "verdict", "finding", "evidence", "case", "durations", "deadline")),
+    Layer(
+        (
+            "catalogue",
+            "source",
+            "part",
+            "atomic",
+            "explained",
+            "verdict",
+            "finding",
+            "evidence",
+            "case",
+            "durations",
+            "deadline",
+        )
+    ),
     Layer(("artefacts", "system")),
     Layer(("promql", "templates", "relabelling", "kubernetes_schema", "exporters")),
     Layer(("model",)),

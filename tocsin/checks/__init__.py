@@ -18,14 +18,12 @@ looks at: a key of `tocsin.model.subjects.SUBJECTS`. Modules are discovered; imp
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from tocsin.catalogue import catalogue, described
 from tocsin.finding import Finding, Severity
 from tocsin.model import Model
 from tocsin.model.subjects import SUBJECTS
@@ -112,16 +110,13 @@ def check(
     """Make a check of a function. Raises TypeError if it lacks a reason, or looks at what there is none of."""
 
     def made(function: Callable[..., Iterable[Remark]]) -> Check:
-        why = inspect.getdoc(function)
-        first = next(iter(inspect.signature(function).parameters))
-        if not why or first not in SUBJECTS:
-            raise TypeError(f"the check {function.__name__} has no docstring, or no such subject: {first}")
+        said = described(function, SUBJECTS)
         return Check(
-            id=function.__name__.replace("_", "-"),
-            subject=first,
+            id=said.id,
+            subject=said.arguments[0],
             severity=severity,
-            title=why.split("\n\n")[0].replace("\n", " "),
-            why=why,
+            title=said.title,
+            why=said.why,
             fix=fix,
             bad=bad,
             good=good,
@@ -135,11 +130,4 @@ def check(
 @cache
 def checks() -> Mapping[str, Check]:
     """Return every check by its id, in order."""
-    found: dict[str, Check] = {}
-    for info in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{info.name}")
-        one = getattr(module, info.name, None)
-        if not isinstance(one, Check):
-            raise TypeError(f"{module.__name__} has no check of its own name")
-        found[one.id] = one
-    return dict(sorted(found.items()))
+    return catalogue(__name__, __path__, Check)

@@ -18,14 +18,12 @@ and asks nothing itself. Modules are discovered; importing one changes nothing.
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from tocsin.catalogue import catalogue, described
 from tocsin.exposition.asked import Asked
 from tocsin.exposition.judgement import Complaint
 from tocsin.finding import Severity
@@ -151,14 +149,12 @@ def behaviour(
     """Make a check of a function. Raises TypeError if it lacks a reason."""
 
     def made(function: Callable[[Asked], Iterable[Note]]) -> Behaviour:
-        why = inspect.getdoc(function)
-        if not why:
-            raise TypeError(f"the check {function.__name__} has no docstring")
+        said = described(function)
         return Behaviour(
-            id=function.__name__.replace("_", "-"),
+            id=said.id,
             severity=severity,
-            title=why.split("\n\n", maxsplit=1)[0].replace("\n", " "),
-            why=why,
+            title=said.title,
+            why=said.why,
             fix=fix,
             bad=bad,
             good=good,
@@ -171,13 +167,7 @@ def behaviour(
 @cache
 def behaviours() -> Mapping[str, Behaviour]:
     """Return every check by its id, in order."""
-    found: dict[str, Behaviour] = {}
-    for info in pkgutil.iter_modules(__path__):
-        one: Any = getattr(importlib.import_module(f"{__name__}.{info.name}"), info.name, None)
-        if not isinstance(one, Behaviour):
-            raise TypeError(f"{__name__}.{info.name} has no check of its own name")
-        found[one.id] = one
-    return dict(sorted(found.items()))
+    return catalogue(__name__, __path__, Behaviour)
 
 
 def complaints(asked: Asked) -> Iterator[Complaint]:

@@ -20,14 +20,11 @@ consequences of this one's: they stay as notes. Modules are discovered; importin
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
 
+from tocsin.catalogue import catalogue, described
 from tocsin.exposition.judgement import Complaint
 from tocsin.exposition.many.record.consequences import OF_ONE_SCRAPE
 from tocsin.exposition.many.record.reading import Reading
@@ -110,21 +107,18 @@ def across(
     """Make a check of a function. Raises TypeError if it lacks a reason, or looks at what there is none of."""
 
     def made(function: Callable[..., Iterable[Remark]]) -> Across:
-        why = inspect.getdoc(function)
-        arguments = tuple(inspect.signature(function).parameters)
-        if not why or arguments[0] not in SUBJECTS or not {*arguments[1:]} <= {"reading", "record"}:
-            raise TypeError(f"the check {function.__name__} has no docstring, or no such arguments: {arguments}")
+        said = described(function, SUBJECTS, ("reading", "record"))
         return Across(
-            id=function.__name__.replace("_", "-"),
-            subject=arguments[0],
+            id=said.id,
+            subject=said.arguments[0],
             severity=severity,
-            title=why.split("\n\n")[0].replace("\n", " "),
-            why=why,
+            title=said.title,
+            why=said.why,
             fix=fix,
             bad=bad,
             good=good,
             function=function,
-            arguments=arguments,
+            arguments=said.arguments,
             explains=explains,
         )
 
@@ -134,15 +128,7 @@ def across(
 @cache
 def checks() -> Mapping[str, Across]:
     """Return every check by its id, in order; what they share (`record`, `asking`) is none."""
-    found: dict[str, Across] = {}
-    for info in pkgutil.iter_modules(__path__):
-        if info.ispkg:
-            continue
-        one: Any = getattr(importlib.import_module(f"{__name__}.{info.name}"), info.name, None)
-        if not isinstance(one, Across):
-            raise TypeError(f"{__name__}.{info.name} has no check of its own name")
-        found[one.id] = one
-    return dict(sorted(found.items()))
+    return catalogue(__name__, __path__, Across, others=("asking", "record"))
 
 
 def complaints(record: Record, reading: Reading | None = None) -> tuple[Complaint, ...]:

@@ -21,14 +21,12 @@ discovered; importing one changes nothing.
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+from tocsin.catalogue import catalogue, described
 from tocsin.exposition.digest import Digest, FamilyDigest
 from tocsin.exposition.judgement import Complaint
 from tocsin.exposition.sense.vocabulary.metrics import Label, column_of, exporter_of, is_collected
@@ -174,21 +172,18 @@ def sense(
     """Make a check of a function. Raises TypeError if it lacks a reason, or looks at what there is none of."""
 
     def made(function: Callable[..., Iterable[Remark]]) -> Sense:
-        why = inspect.getdoc(function)
-        arguments = tuple(inspect.signature(function).parameters)
-        if not why or arguments[0] not in SUBJECTS or not {*arguments[1:]} <= {"scrape", "now", "collected"}:
-            raise TypeError(f"the check {function.__name__} has no docstring, or no such arguments: {arguments}")
+        said = described(function, SUBJECTS, ("scrape", "now", "collected"))
         return Sense(
-            id=function.__name__.replace("_", "-"),
-            subject=arguments[0],
+            id=said.id,
+            subject=said.arguments[0],
             severity=severity,
-            title=why.split("\n\n")[0].replace("\n", " "),
-            why=why,
+            title=said.title,
+            why=said.why,
             fix=fix,
             bad=bad,
             good=good,
             function=function,
-            arguments=arguments,
+            arguments=said.arguments,
             origin=origin,
             of_names=of_names,
         )
@@ -199,15 +194,7 @@ def sense(
 @cache
 def senses() -> Mapping[str, Sense]:
     """Return every check by its id, in order. What the checks know of the field (`vocabulary`) is none."""
-    found: dict[str, Sense] = {}
-    for info in pkgutil.iter_modules(__path__):
-        if info.ispkg:
-            continue
-        one: Any = getattr(importlib.import_module(f"{__name__}.{info.name}"), info.name, None)
-        if not isinstance(one, Sense):
-            raise TypeError(f"{__name__}.{info.name} has no check of its own name")
-        found[one.id] = one
-    return dict(sorted(found.items()))
+    return catalogue(__name__, __path__, Sense, others=("vocabulary",))
 
 
 def complaints(digest: Digest, *, now: float | None = None) -> Iterator[Complaint]:
