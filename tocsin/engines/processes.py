@@ -69,7 +69,10 @@ class Processes:
 
     def _no_program(self, name: str, process: Process) -> Iterator[Problem]:
         """Yield what keeps a process's program from being executed; one whose name is not known yet is let through."""
-        program, path = (_with_python(text) for text in (process.command[0], process.environment.get("PATH", "")))
+        program, path = (
+            filled(text, {"python": sys.executable})
+            for text in (process.command[0], process.environment.get("PATH", ""))
+        )
         if "{" in program or "{" in path:
             return
         folder = self.system.directory / process.directory
@@ -152,10 +155,6 @@ class Processes:
             for name in ready:
                 del waiting[name]
         return tuple(order), tuple(waiting)
-
-
-def _with_python(text: str) -> str:
-    return text.replace("{python}", sys.executable)
 
 
 def start_process(

@@ -398,14 +398,16 @@ class Lineage:
     @cached_property
     def _quoted_here(self) -> frozenset[str]:
         """The words that stand alone in quotes in the sources of the application."""
-        return frozenset(word for text in self._model.metrics.application.texts.values() for word in _quoted(text))
+        return frozenset(
+            word for text in self._model.metrics.application.texts.values() for word in _QUOTED.findall(text)
+        )
 
     @cached_property
     def _quoted_elsewhere(self) -> frozenset[str]:
         """The words that stand alone in quotes in sources that are not followed."""
         folder = self._model.folder
         names = (name for name in folder.names if name.lower().endswith(_SOURCES))
-        return frozenset(word for name in names for word in _quoted((folder.text(name) or "")[:MOST_TEXT]))
+        return frozenset(word for name in names for word in _QUOTED.findall((folder.text(name) or "")[:MOST_TEXT]))
 
     @cached_property
     def _named(self) -> list[str]:
@@ -416,10 +418,6 @@ class Lineage:
     def _of_job(metric: Metric, job: str) -> bool:
         """Tell whether a metric is that of the job that is asked for: by its body, or by the folder of its source."""
         return bool(job) and (metric.by == job or job in metric.place.file.split("/"))
-
-
-def _quoted(text: str) -> list[str]:
-    return _QUOTED.findall(text)
 
 
 def slip(name: str, known: str) -> bool:
