@@ -22,7 +22,6 @@ import pytest
 from tests.parity import single_attempts
 from tests.parity.recording import Recorded, Run, read
 from tests.parity.single_attempts import BEHAVIOURS, HTTP, TIMEOUT
-from tocsin.deadline import Unmet, wait_until
 from tocsin.probes.attempt import Outcome
 from tocsin.probes.handlers import Handler, HttpGet, TcpSocket, attempt_now
 
@@ -56,37 +55,35 @@ def test_the_kubelet_took_it_so(name: str) -> None:
     assert single_attempts.outcome(of(name)) is BEHAVIOURS[name][2]
 
 
-def free_ports(number: int) -> list[int]:
-    """Return ports of loopback that nobody listens on."""
-    with ExitStack() as held:
-        found = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
-        return [each.getsockname()[1] for each in found]
-
-
 @pytest.fixture(scope="module")
 def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
-    """Serve every behaviour on a port of its own."""
-    chosen = dict(zip(ON_LOOPBACK, free_ports(len(ON_LOOPBACK)), strict=True))
-    probes = {name: {"port": port, "phases": [[0, BEHAVIOURS[name][1]]]} for name, port in chosen.items()}
-    history = tmp_path_factory.mktemp("attempts") / "lines"
-    script = json.dumps({"history": str(history), "lives": [{"probes": probes}]})
-    command = [sys.executable, "-I", "-S", str(FOLDER / "server.py"), "serve"]
-    with subprocess.Popen(command, env={**os.environ, "SCRIPT": script}, stdout=subprocess.DEVNULL) as process:
-        try:
-            open_ports = [port for name, port in chosen.items() if BEHAVIOURS[name][1] != "refused"]
-            wait_until(lambda: _all_open(open_ports), seconds=20, what="the server to listen")
-            yield chosen
-        finally:
-            process.kill()
+    """Serve every behaviour on a port of its own, which is held from here on: nobody else can come to listen on it."""
+    with ExitStack() as held:
+        sockets = {name: held.enter_context(_bound(listens=BEHAVIOURS[name][1] != "refused")) for name in ON_LOOPBACK}
+        chosen = {name: each.getsockname()[1] for name, each in sockets.items()}
+        probes = {
+            name: {"port": chosen[name], "socket": each.fileno(), "phases": [[0, BEHAVIOURS[name][1]]]}
+            for name, each in sockets.items()
+        }
+        history = tmp_path_factory.mktemp("attempts") / "lines"
+        script = json.dumps({"history": str(history), "lives": [{"probes": probes}]})
+        command = [sys.executable, "-I", "-S", str(FOLDER / "server.py"), "serve"]
+        handed = [each.fileno() for each in sockets.values()]
+        environment = {**os.environ, "SCRIPT": script}
+        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, pass_fds=handed) as process:
+            try:
+                yield chosen
+            finally:
+                process.kill()
 
 
-def _all_open(ports: list[int]) -> bool | Unmet:
-    for port in ports:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError as error:
-            return Unmet(f"port {port}: {error}")
-    return True
+def _bound(*, listens: bool) -> socket.socket:
+    """Return a socket on a free port of loopback; one that does not listen refuses, and keeps its port."""
+    made = socket.socket()
+    made.bind(("127.0.0.1", 0))
+    if listens:
+        made.listen(64)
+    return made
 
 
 @pytest.mark.parametrize("name", ON_LOOPBACK)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
@@ -322,14 +322,3 @@ def offered(name: str, known: Collection[str]) -> str:
     """Return what may have been meant by a name that is not known, else all that are, in their order."""
     meant = nearest(name, known)
     return f"did you mean {' or '.join(meant)}?" if meant else f"there are {', '.join(known) or 'none'}"
-
-
-def excerpt(text: str, place: Place, message: str, *, width: int = 1) -> Iterator[str]:
-    """Yield the lines that show `place` in `text`, the piece underlined and the message beside it."""
-    lines = text.splitlines()
-    yield f"  --> {place}"
-    if 1 <= place.line <= len(lines):
-        yield f"{place.line:>5} | {lines[place.line - 1]}"
-        yield f"      | {' ' * (place.column - 1)}{'^' * max(1, width)} {message}"
-    else:
-        yield f"      | {message}"

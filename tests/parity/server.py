@@ -69,6 +69,7 @@ class Probe(threading.Thread):
         super().__init__(daemon=True)
         self.what = name
         self.port = int(script["port"])
+        self.inherited = script.get("socket")
         self.phases = [(float(since), str(action)) for since, action in script.get("phases") or [[0, "ok"]]]
         self.attempts = list(script.get("attempts") or [])
         self.diary = diary
@@ -91,13 +92,19 @@ class Probe(threading.Thread):
                     listener.close()
                 listener = None
             elif listener is None:
-                listener = socket.create_server(("0.0.0.0", self.port), backlog=64, reuse_port=False)
+                listener = self.listen()
             change = next((since - age for since, _ in self.phases if since > age), FOR_EVER)
             if listener is None:
                 threading.Event().wait(change)
             elif select.select([listener], [], [], change)[0]:
                 with contextlib.suppress(OSError):
                     self.accept(*listener.accept())
+
+    def listen(self) -> socket.socket:
+        """Return the socket that was handed over with the script, else one of our own on every address."""
+        if self.inherited is not None:
+            return socket.socket(fileno=int(self.inherited))
+        return socket.create_server(("0.0.0.0", self.port), backlog=64, reuse_port=False)
 
     def accept(self, peer: socket.socket, address: tuple[str, int]) -> None:
         """Take a connection, decide what it gets, and answer beside the others."""

@@ -8,12 +8,6 @@ MEBIBYTE = 1 << 20
 
 MOST_BODY_BYTES = 256 * MEBIBYTE
 """Decoded. A Prometheus holds a body in memory whole; nobody scrapes a quarter of a gigabyte every 15 s on purpose."""
-MOST_LINE_BYTES = MEBIBYTE
-"""Of one line: a hundred labels with values of 10,000 characters fit."""
-MOST_LABELS = 10_000
-"""Of one sample; each costs the server an entry in its index."""
-MOST_SAMPLES = 5_000_000
-"""Of one body: ten times what a large kube-state-metrics exposes."""
 MOST_SECONDS = 120.0
 """From the connection to the last byte, where no job says how long a scrape may take."""
 MOST_JUDGING_SECONDS = 120.0

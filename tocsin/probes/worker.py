@@ -21,9 +21,6 @@ from tocsin.probes.versions import (
     Version,
 )
 
-KUBELET_RESTART_GRACE = 10.0
-"""Seconds before the kubelet's own start; what began earlier outlived an earlier kubelet."""
-
 
 class Result(StrEnum):
     """What is stored of a probe."""

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from textwrap import wrap
 
+from tocsin.report.excerpts import paragraph, underlined
 from tocsin.source import Place
 from tocsin.static import Examination, Judged
 from tocsin.verdict import Outcome
-
-WIDTH = 118
-MOST_SHOWN = 160
-"""Characters of a line of the user's; a longer one (a dashboard's JSON on one line) is cut around the place."""
 
 
 def render(examination: Examination) -> str:
@@ -33,11 +29,11 @@ def _block(each: Judged, examination: Examination) -> Iterator[str]:
     finding = each.finding
     yield f"{finding.severity}[{finding.check}] {finding.subject}".rstrip()
     yield from _excerpt(examination.texts(finding.place.file), finding.place, finding.width)
-    yield from _paragraph("", finding.message)
+    yield from paragraph("", finding.message)
     for place in finding.related:
         yield f"  see  {place}"
-    yield from _paragraph("why  ", finding.why)
-    yield from _paragraph("fix  ", finding.fix)
+    yield from paragraph("why  ", finding.why)
+    yield from paragraph("fix  ", finding.fix)
 
 
 def _excerpt(text: str, place: Place, width: int) -> Iterator[str]:
@@ -46,12 +42,7 @@ def _excerpt(text: str, place: Place, width: int) -> Iterator[str]:
     if not 1 <= place.line <= len(lines) or not text:
         return
     line = lines[place.line - 1].rstrip("\r").replace("\t", " ")
-    begin = max(0, place.column - 1 - MOST_SHOWN // 2) if len(line) > MOST_SHOWN else 0
-    shown = line[begin : begin + MOST_SHOWN]
-    column = place.column - 1 - begin
-    yield f"{place.line:>5} | {'…' if begin else ''}{shown}{'…' if begin + MOST_SHOWN < len(line) else ''}"
-    marks = max(1, min(width if width > 1 else _meant(shown[column:]), len(shown) - column))
-    yield f"      | {' ' * (column + bool(begin))}{'^' * marks}"
+    yield from underlined(line, place.line, place.column, lambda text: width if width > 1 else _meant(text))
 
 
 def _meant(text: str) -> int:
@@ -65,12 +56,6 @@ def _meant(text: str) -> int:
         if not depth:
             return i + 1
     return 1
-
-
-def _paragraph(title: str, text: str) -> Iterator[str]:
-    indent = " " * (2 + len(title))
-    for i, line in enumerate(wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent)):
-        yield f"  {title}{line.lstrip()}" if i == 0 else line
 
 
 def _line(each: Judged) -> str:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from textwrap import wrap
 
 from tocsin.exposition.judgement import Complaint
 from tocsin.finding import Severity
+from tocsin.report.excerpts import paragraph, underlined
 from tocsin.report.judgements import Shown
 
-WIDTH = 118
-MOST_SHOWN = 160
-"""Characters of a line of a body; a longer one is cut around the place."""
 MOST_ALIKE = 5
 """Findings of one check that are shown in full; the others are counted."""
 _DOES = {
@@ -87,15 +84,12 @@ def _excerpt(complaint: Complaint, shown: Shown) -> Iterator[str]:
     line = shown.lines.get(complaint.line)
     if line is None:
         return
-    line = _visible(line)
-    column = max(0, complaint.column - 1)
-    begin = max(0, column - MOST_SHOWN // 2) if len(line) > MOST_SHOWN else 0
-    piece = line[begin : begin + MOST_SHOWN]
-    column -= begin
-    yield f"{complaint.line:>5} | {'…' if begin else ''}{piece}{'…' if begin + MOST_SHOWN < len(line) else ''}"
-    meant = _PIECE.match(piece, column) if column <= len(piece) else None
-    marks = max(1, min(len(meant[0]) if meant else 1, len(piece) - column))
-    yield f"      | {' ' * (column + bool(begin))}{'^' * marks}"
+    yield from underlined(_visible(line), complaint.line, complaint.column, _meant)
+
+
+def _meant(text: str) -> int:
+    found = _PIECE.match(text)
+    return len(found[0]) if found else 1
 
 
 def _visible(line: str) -> str:
@@ -106,10 +100,7 @@ def _visible(line: str) -> str:
 
 
 def _paragraph(title: str, text: str) -> Iterator[str]:
-    indent = " " * (2 + len(title))
-    lines = wrap(_visible(text), WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
-    for i, line in enumerate(lines):
-        yield f"  {title}{line.lstrip()}" if i == 0 else line
+    return paragraph(title, _visible(text), break_on_hyphens=False)
 
 
 def _line(complaint: Complaint, shown: Shown) -> str:
