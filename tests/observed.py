@@ -74,5 +74,5 @@ def events(service: Service, **wanted: object) -> list[dict[str, Any]]:
 
 def await_events(service: Service, number: int, **wanted: object) -> list[dict[str, Any]]:
     """Return the events with these fields when there are as many as that."""
-    wait_until(lambda: len(events(service, **wanted)) >= number, seconds=5, what=f"{number} events {wanted}")
+    wait_until(lambda: len(events(service, **wanted)) >= number, seconds=20, what=f"{number} events {wanted}")
     return events(service, **wanted)

@@ -154,13 +154,13 @@ def test_a_gauge_does_not_speak_for_the_dead(pod: Service) -> None:
     before = scrape(pod)
     with ThreadPoolExecutor(1) as asking:
         waiting = asking.submit(ask, pod, "GET", "/api/meditations", headers={"X-Drill-Fault": "latency=5"})
-        wait_until(lambda: scrape(pod)["dharmamind_http_requests_in_flight"] == 1, seconds=5, what="it is in flight")
+        wait_until(lambda: scrape(pod)["dharmamind_http_requests_in_flight"] == 1, seconds=20, what="it is in flight")
         victims = workers(pod)
         os.kill(pod.process.pid, signal.SIGSTOP)  # so that no successor comes in between
         try:
             for victim in victims[:-1]:
                 victim.kill()
-            wait_until(lambda: len(workers(pod)) == 1, seconds=5, what="they are dead")
+            wait_until(lambda: len(workers(pod)) == 1, seconds=20, what="they are dead")
             left = scrape_of_the_living(pod)
         finally:
             os.kill(pod.process.pid, signal.SIGCONT)

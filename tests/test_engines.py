@@ -125,7 +125,7 @@ def test_a_killed_target_rings_end_to_end(stack: Stack) -> None:
         return [each for each in stack.alertmanager.events() if each.kind is AlertmanagerEventKind.NOTIFIED]
 
     # Alertmanager logs a success when it has the sink's answer, which is after the sink told us
-    notified = wait_until(lambda: len(notifications()) == 2 and notifications(), seconds=5, what="two log lines")
+    notified = wait_until(lambda: len(notifications()) == 2 and notifications(), seconds=20, what="two log lines")
     events = stack.alertmanager.events()
     states = [each.alerts[0].state for each in events if each.kind is AlertmanagerEventKind.RECEIVED]
     assert states[0] == "active"

@@ -106,7 +106,7 @@ def test_requests_in_flight_are_seen(drilled: Service) -> None:
     in_flight = "dharmamind_http_requests_in_flight"
     with ThreadPoolExecutor(3) as asking:
         waiting = [asking.submit(get, drilled, "/", "latency=1") for _ in range(3)]
-        wait_until(lambda: scrape(drilled)[in_flight] == 3, seconds=5, what="three in flight")
+        wait_until(lambda: scrape(drilled)[in_flight] == 3, seconds=20, what="three in flight")
     assert [answer.result().status_code for answer in waiting] == [200] * 3
     assert scrape(drilled)[in_flight] == 0
 

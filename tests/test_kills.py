@@ -57,7 +57,7 @@ def test_nothing_outlives_a_harness_that_is_killed(tmp_path: Path) -> None:
         harness.wait(10)
 
         wait_until(lambda: not _running(started), seconds=15, what="everything that was started to end")
-        wait_until(lambda: not _scratch() & scratch, seconds=5, what=f"{scratch} to be removed")
+        wait_until(lambda: not _scratch() & scratch, seconds=20, what=f"{scratch} to be removed")
     finally:
         if harness.poll() is None:
             harness.kill()

@@ -280,7 +280,7 @@ def test_memory_stays_over_its_threshold_while_the_load_is_on(backend: Service, 
     wait_until(enough, seconds=20, what="80 requests")
     assert 0.85 < min(seen) <= max(seen) < 0.95
     running.stop()
-    wait_until(lambda: share() < 0.6, seconds=5, what="memory is given back")
+    wait_until(lambda: share() < 0.6, seconds=20, what="memory is given back")
 
 
 def test_seats_are_taken_at_once_and_given_back(backend: Service, run: Any) -> None:

@@ -133,7 +133,7 @@ def test_a_request_that_failed_in_part_loses_only_what_was_refused() -> None:
     client = Scripted(lambda line: {"0": 201, "1": 400, "2": 429, "3": 409}[line])
     shipped = Shipped(client)
     shipped.put(4)
-    wait_until(lambda: shipped.figure("sent_total") == 3, seconds=5, what="the third event is sent")
+    wait_until(lambda: shipped.figure("sent_total") == 3, seconds=20, what="the third event is sent")
     shipped.shipper.close()
     assert client.batches == [["0", "1", "2", "3"], ["2"]]
     assert shipped.figure("dropped_total") == 1

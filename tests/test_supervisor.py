@@ -311,7 +311,7 @@ def test_kill_of_the_supervisor_leaves_nothing(
     assert exited is not None
     assert (exited.code, exited.signal, exited.expected) == (None, None, False)
     assert "lost" in str(exited)
-    wait_until(lambda: len(events) >= 3, seconds=5, what="the events")
+    wait_until(lambda: len(events) >= 3, seconds=20, what="the events")
     lost = events[1]
     assert (lost.kind, lost.signal, lost.expected) == (ProcessEventKind.SUPERVISOR_LOST, signal.SIGKILL, False)
     assert not supervisor.alive
@@ -452,7 +452,7 @@ def test_an_expected_exit_is_marked(supervisor: Supervisor, events: list[Process
     assert exited.expected
     assert child.expected_exit
     assert 0 <= exited.time - moment < 1
-    wait_until(lambda: len(events) == 4, seconds=5, what="the events")
+    wait_until(lambda: len(events) == 4, seconds=20, what="the events")
     kinds = ["started", "signalled", "signalled", "exited"]
     assert [event.kind for event in events] == kinds
     assert [event.time for event in events] == sorted(event.time for event in events)
@@ -471,7 +471,7 @@ def test_kill_ends_the_workers_too(supervisor: Supervisor, place: Path) -> None:
     assert serving(port)
     processes = tree_of(supervisor.pid)
     supervisor.signal(child, signal.SIGSTOP, tree=True)
-    wait_until(lambda: {p.status() for p in processes} == {psutil.STATUS_STOPPED}, seconds=5, what="all to stop")
+    wait_until(lambda: {p.status() for p in processes} == {psutil.STATUS_STOPPED}, seconds=20, what="all to stop")
     assert supervisor.kill(child).signal == signal.SIGKILL
     assert living(processes) == []
     assert not serving(port)
@@ -538,7 +538,7 @@ def test_run_once_kills_the_group_at_the_deadline(tmp_path: Path) -> None:
         run_once(["sh", "-c", "sleep 300 & echo $! > pid; wait"], cwd=tmp_path, env=dict(os.environ), seconds=0.5)
     assert caught.value.kind is Kind.TIMED_OUT
     pid = int((tmp_path / "pid").read_text())
-    wait_until(lambda: not psutil.pid_exists(pid), seconds=5, what="the end of the sleeper")
+    wait_until(lambda: not psutil.pid_exists(pid), seconds=20, what="the end of the sleeper")
     with pytest.raises(Trouble, match="/nonexistent: no such program"):
         run_once(["/nonexistent"], cwd=tmp_path, env=None, seconds=1)
 

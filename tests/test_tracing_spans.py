@@ -247,7 +247,7 @@ def test_spans_that_are_not_taken_are_counted(backend: Service) -> None:
     made = Traced(backend.url)
     for _ in range(5):
         made.request()
-    wait_until(lambda: made.figures()["failed"] == 5, seconds=5, what="the spans are counted as failed")
+    wait_until(lambda: made.figures()["failed"] == 5, seconds=20, what="the spans are counted as failed")
     switch(backend, "ok")
     made.request()
     made.tracing.close()
