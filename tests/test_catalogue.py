@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 
 from tocsin.catalogue import Described, catalogue, described
+from tocsin.checks import checks
+from tocsin.exposition.http import behaviours
+from tocsin.exposition.many import checks as across
+from tocsin.exposition.sense import senses
 
 
 @dataclass(frozen=True)
@@ -79,3 +83,9 @@ def test_a_module_without_its_check_is_told(package: Path, text: str) -> None:
 def test_what_holds_no_check_is_named(package: Path) -> None:
     with pytest.raises(TypeError, match=r"shelf\.words has no check of its own name"):
         catalogue("shelf", [str(package)], Kind)
+
+
+def test_no_two_checks_have_one_name() -> None:
+    """Whatever they look at: a waiver, a page and an explanation are found by the name alone."""
+    ids = [one for kind in (checks(), senses(), behaviours(), across()) for one in kind]
+    assert len(ids) == len({*ids})

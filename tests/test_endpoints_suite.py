@@ -58,7 +58,70 @@ environments:
 """
 CONFIG = "scrape_configs: [{job_name: shop, static_configs: [{targets: ['shop:1']}]}]\n"
 RULES = "groups: [{name: g, rules: [{alert: A, expr: 'rate(shop_orders_total{job=\"shop\"}[5m]) > 1'}]}]\n"
-QUESTIONS = ("ingest", "specification", "sense", "http", "contract")
+QUESTIONS = ("ingest", "specification", "sense", "http", "many", "contract")
+
+
+SHOP = """\
+import itertools, os, socket, sys, threading, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+SICK, DATABASE = os.environ.get("SICK", ""), int(os.environ.get("DATABASE", "0"))
+STARTED, ORDERS, ASKED, LOCK = time.time(), itertools.count(), itertools.count(), threading.Lock()
+orders = 0
+
+def up():
+    try:
+        socket.create_connection(("127.0.0.1", DATABASE), timeout=1).close()
+        return 1
+    except OSError:
+        return int(SICK == "dependency")
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        global orders
+        with LOCK:
+            orders += self.path.startswith("/orders") * (2 if SICK == "counted" else 1)
+            shown = next(ASKED) % 2 * 100 if SICK == "workers" else orders
+        grown = "".join(f'shop_paths_total{{path="{number}"}} 1\\n' for number in range(orders * (SICK == "growth")))
+        body = (
+            "# HELP shop_orders_total Orders.\\n# TYPE shop_orders_total counter\\n"
+            f"shop_orders_total {shown}\\n"
+            "# HELP shop_database_up Whether it answers.\\n# TYPE shop_database_up gauge\\n"
+            f"shop_database_up {up()}\\n"
+            "# HELP shop_paths_total Paths.\\n# TYPE shop_paths_total counter\\n" + grown +
+            "# HELP process_start_time_seconds Start.\\n# TYPE process_start_time_seconds gauge\\n"
+            f"process_start_time_seconds {1.7e9 if SICK == 'restart' else STARTED:.3f}\\n"
+        ).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+
+server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
+print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)
+server.serve_forever()
+"""
+OFTEN = """\
+schema: 1
+name: shop
+artefacts: {prometheus: [prometheus.yml], rules: [rules.yml]}
+environments:
+  local:
+    processes:
+      database: {command: ["{python}", serve.py, "{port}"], jobs: []}
+      shop: {command: ["{python}", shop.py, "{port}"], environment: {DATABASE: "{database.port}", SICK: "DISEASE"}}
+endpoints:
+  targets:
+    shop:
+      traffic: [/orders]
+      known: [{path: /orders, counter: shop_orders_total}]
+      growth: [{path: "/orders/{unique}"}]
+      outages: {database: {up: shop_database_up}}
+      restart: true
+"""
 
 
 @dataclass
@@ -136,6 +199,29 @@ def test_a_disease_fails_its_question(tmp_path: Path, body: str, rules: str, exp
     assert done.code == 1
     failed = {name: state for name, state in done.outcomes.items() if state not in ("passed", "skipped")}
     assert failed == expected, done.output
+
+
+MANY: dict[str, str] = {
+    "workers": "counter-falls",
+    "counted": "requests-miscounted",
+    "growth": "series-grow",
+    "dependency": "dependency-not-told",
+    "restart": "restart-not-told",
+}
+
+
+@pytest.mark.parametrize("sick", ["", *MANY])
+def test_what_takes_many_scrapes(tmp_path: Path, sick: str) -> None:
+    """Requests are sent, the database is taken away, the shop is restarted: as declared; each disease has its name."""
+    system(tmp_path)
+    (tmp_path / "shop.py").write_text(SHOP)
+    (tmp_path / "system.yaml").write_text(OFTEN.replace("DISEASE", sick))
+    done = run(tmp_path, "--environment", "local")
+    again = run(tmp_path, "--environment", "local", "--evidence", str((done.reports / "latest").resolve()))
+
+    assert done.outcomes == again.outcomes == passed(many="failure" if sick else "passed"), done.output
+    assert done.code == bool(sick)
+    assert MANY.get(sick, "") in done.output
 
 
 WAIVER = "waivers: [{{finding: '{key}', owner: me, reason: known, until: {until}}}]\n"
@@ -238,4 +324,4 @@ def test_the_reference_system_passes(tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout
-    assert "10 passed, 1 skipped" in done.stdout
+    assert "12 passed, 1 skipped" in done.stdout

@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,23 @@ def test_an_address() -> None:
     assert "content-type-refused" in sick.stdout
     assert (lost.returncode, "target-unreachable" in lost.stdout) == (1, True)
     assert not any(SECRET in text for done in (*hidden, lost) for text in (done.stdout, done.stderr))
+
+
+def test_often() -> None:
+    """A counter that falls between two scrapes is seen by who scrapes often, and by nobody else."""
+    turns = count()
+
+    def falling(_: Visit) -> Reply:
+        return Reply(GOOD.replace("shop_orders_total 3", f"shop_orders_total {3 + next(turns) % 2}").encode())
+
+    assert "shop_orders_total 3" in GOOD
+    with serving(healthy) as server:
+        well = judge(server.url, "--often")
+    with serving(falling) as server:
+        once, often = judge(server.url), judge(server.url, "--often")
+
+    assert [done.returncode for done in (well, once, often)] == [0, 0, 1]
+    assert "counter-falls" in often.stdout
 
 
 def test_contracts(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from tocsin.artefacts.exposition.syntax import Generation, Syntax
 from tocsin.exposition.many.asking.asking import Amount, Asking
 from tocsin.exposition.many.asking.load import load
 from tocsin.exposition.many.asking.requests import Refused, Requests, is_loopback, requests_to
+from tocsin.exposition.many.asking.visiting import Visiting
 from tocsin.exposition.many.asking.visiting import visit as ask_all
 from tocsin.exposition.scrape import scrape, scrape_headers
 from tocsin.exposition.scraped import Request
@@ -157,7 +158,7 @@ def test_without_a_declaration_only_metrics_are_asked_for(tmp_path: Path) -> Non
     """However much could be asked."""
     application = Noting()
     with served(application) as url:
-        found = ask_all(asking(url, tmp_path), timeout=5.0)
+        found = ask_all(asking(url, tmp_path), Visiting(timeout=5.0))
 
     assert {path for path, _, _ in application.seen} == {"/metrics"}
     assert (len(found.watched), found.counted, found.grown) == (1, (), ())
@@ -169,7 +170,7 @@ def test_all_that_is_declared_is_asked(tmp_path: Path) -> None:
     declared = AskedOf(growth=(Growth(path="/search?q={unique}", inputs=10),), known=(known,))
     application = Noting(counting=Shop())
     with served(application) as url:
-        found = ask_all(asking(url, tmp_path, declared), timeout=5.0)
+        found = ask_all(asking(url, tmp_path, declared), Visiting(timeout=5.0))
 
     counts = Counter(path for path, _, _ in application.seen)
     searches = [query for path, query, _ in application.seen if path == "/search"]

@@ -20,7 +20,7 @@ from tocsin.engines.service import ServiceCommand, start_service
 from tocsin.exposition.many import complaints
 from tocsin.exposition.many.asking.asking import Amount, Asking
 from tocsin.exposition.many.asking.requests import requests_to
-from tocsin.exposition.many.asking.visiting import visit
+from tocsin.exposition.many.asking.visiting import Visiting, visit
 from tocsin.exposition.scrape import scrape, scrape_headers
 from tocsin.exposition.scraped import Request
 from tocsin.supervisor import Supervisor
@@ -86,7 +86,8 @@ def test_nothing_is_found_where_all_is_well(name: str, supervisor: Supervisor, t
 
     asking = Asking(scraper(TEXT), bodies, requests_to(url, declared))
     record = visit(
-        asking, timeout=TIMEOUT, others={"OpenMetrics": scraper(OPENMETRICS)}, under_load=Amount(alone=3, rounds=1)
+        asking,
+        Visiting(timeout=TIMEOUT, others={"OpenMetrics": scraper(OPENMETRICS)}, under_load=Amount(alone=3, rounds=1)),
     )
 
     assert all(scrape.whole for watched in record.watched for scrape in watched.scrapes)

@@ -57,6 +57,14 @@ BAD = {
         "4:50",
         "drills.d.expect.0.reciver: is not a field that Tocsin knows here; did you mean receivers?",
     ),
+    "a process that nobody has is taken away": (
+        (
+            f"{HEAD}environments: {{local: {{processes: {{api: {{command: [serve]}}}}}}}}\n"
+            f"endpoints:\n  targets:\n    api: {{outages: {{database: {{}}}}}}\n"
+        ),
+        "6:21",
+        "api is to be scraped without 'database', which is no other process of an environment; declared: none",
+    ),
     "a field like none": (
         f"{HEAD}waivers:\n{WAIVER.replace('}', ', xyzzy: 1}')}",
         "4:64",

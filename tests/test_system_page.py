@@ -37,8 +37,13 @@ SECTIONS: dict[str, type[Declared]] = {
     "Metrics endpoints": system.Endpoints,
     "Budgets": system.Budget,
     "Requests to a target": system.AskedOf,
+    "Outages": system.Outage,
     "Known requests": system.KnownRequests,
     "Unlike requests": system.Growth,
+    "Probes": system.Probes,
+    "Probed containers": system.Probed,
+    "Load on probed containers": system.ProbedLoad,
+    "Dependencies": system.Dependency,
     "Waivers": system.Waiver,
 }
 

@@ -475,13 +475,24 @@ class Growth(Declared):
         return self
 
 
+class Outage(Declared):
+    """A process that a target is scraped without."""
+
+    up: str | None = Field(None, pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")
+    """The metric of the target that is to be 0 then."""
+
+
 class AskedOf(Declared):
-    """What may be asked of one target besides its metrics, all by GET."""
+    """What may be asked of one target besides its metrics, all by GET, and what may be done around it."""
 
     traffic: tuple[RequestPath, ...] = ()
     """Asked for between scrapes, and all the time while scrapes are made under load."""
     known: tuple[KnownRequests, ...] = ()
     growth: tuple[Growth, ...] = ()
+    outages: dict[str, Outage] = {}
+    """By process, in an environment of ours: it is killed, the target scraped, and it is started again."""
+    restart: bool = False
+    """Whether the target is killed and started again between two scrapes, in an environment of ours."""
 
 
 class Endpoints(Declared):
@@ -491,6 +502,53 @@ class Endpoints(Declared):
     """By metric."""
     targets: dict[str, AskedOf] = {}
     """By the name of a process or an address."""
+
+
+class ProbedLoad(Declared):
+    """Load under which the probes must stay well."""
+
+    profile: str
+    """A file of loadprofiles/, without `.py`, of this system or of Tocsin."""
+    users: int = Field(10, gt=0)
+    seconds: Seconds = Field(20, gt=0, le=600)
+    options: dict[str, str] = {}
+    """Environment variables for the profile."""
+
+
+class Dependency(Declared):
+    """A process that a container calls, and what its absence may do to the container's probes."""
+
+    readiness: Literal["fails", "stays"] = "stays"
+    """Whether the container is to leave its Service while it is gone."""
+
+
+class Probed(Declared):
+    """What is to be known of a container to exercise its probes; without it, only what its manifest says is done."""
+
+    process: str | None = None
+    """The environment's process or address that stands for it; the one of its own name if left out."""
+    ports: dict[str, Annotated[int, Field(gt=0, lt=65536)]] = {}
+    """Ports of loopback by the container's port, name or number, where it is not the process's one port."""
+    commands: dict[str, tuple[str, ...]] = {}
+    """Commands of this machine for `exec` probes, by `startup`, `liveness` and `readiness`."""
+    dependencies: dict[str, Dependency] = {}
+    """By process. Those that the process itself names by a placeholder are known without."""
+    load: ProbedLoad | None = None
+    requests: RequestPath | None = None
+    """What clients ask for while it is told to end; else what its readiness probe asks for."""
+    endpoints_lag: Seconds = Field(2, ge=0)
+    """Seconds for which requests still come after the pod was told to end: until every proxy knows."""
+    boots: int = Field(10, ge=1, le=100)
+    """How often it is started to learn how long that takes."""
+
+
+class Probes(Declared):
+    """What the exercise of the probes has to be told."""
+
+    kubernetes: str = Field("1.37", pattern=r"^1\.[0-9]{2}$")
+    """The version whose kubelet is foreseen."""
+    workloads: dict[str, Probed] = {}
+    """By the name of a workload, or `WORKLOAD/CONTAINER`."""
 
 
 class Declaration(Declared):
@@ -507,6 +565,7 @@ class Declaration(Declared):
     routes: tuple[dict[str, Any], ...] = ()
     static: Static = Static()
     endpoints: Endpoints = Endpoints()
+    probes: Probes = Probes()
     waivers: tuple[Waiver, ...] = ()
 
 
@@ -661,10 +720,16 @@ def _inconsistencies(system: System) -> Iterator[Problem]:
 
 def _asked_of_nobody(system: System, known: set[str]) -> Iterator[Problem]:
     """Yield the targets of questions that no environment has."""
-    for name in system.declaration.endpoints.targets:
+    ours = {name for environment in system.declaration.environments.values() for name in environment.processes}
+    for name, asked in system.declaration.endpoints.targets.items():
         if name not in known:
             said = f"requests would go to {name!r}, which no environment declares; declared: {_listed(known)}"
             yield Problem(system.place("endpoints", "targets", name), said)
+        for other in asked.outages:
+            if other not in ours - {name}:
+                said = f"{name} is to be scraped without {other!r}, which is no other process of an environment"
+                place = system.place("endpoints", "targets", name, "outages", other)
+                yield Problem(place, f"{said}; declared: {_listed(ours - {name})}")
 
 
 def _waived_twice(system: System) -> Iterator[Problem]:

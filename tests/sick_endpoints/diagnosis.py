@@ -16,7 +16,7 @@ from tocsin.exposition.limits import Limits
 from tocsin.exposition.many import complaints, without_consequences
 from tocsin.exposition.many.asking.asking import Amount, Asking, Scraper
 from tocsin.exposition.many.asking.requests import requests_to
-from tocsin.exposition.many.asking.visiting import visit
+from tocsin.exposition.many.asking.visiting import Visiting, visit
 from tocsin.exposition.many.record.scrapes import Record
 from tocsin.exposition.many.record.stored import read_record, write_record
 from tocsin.exposition.scrape import scrape, scrape_headers
@@ -51,7 +51,8 @@ def record(url: str, folder: Path, questions: Questions, application: Any, amoun
     asker = asking(url, folder, questions, amount)
     load = replace(asker.amount, alone=2, together=4, rounds=1) if questions.loaded else None
     others = {"OpenMetrics": openmetrics(url, questions)} if questions.compares else {}
-    found = visit(asker, timeout=questions.timeout, budgets=questions.budgets, others=others, under_load=load)
+    how = Visiting(timeout=questions.timeout, budgets=questions.budgets, others=others, under_load=load)
+    found = visit(asker, how)
     if questions.dependency:
         bereft = asker.bereave(questions.dependency, application.stop, application.start, questions.up)
         found = replace(found, bereft=(bereft,))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 
 from tocsin.checks import checks
+from tocsin.exposition.http import behaviours
+from tocsin.exposition.many import checks as across
 from tocsin.exposition.sense import senses
 from tocsin.report.pages import Documented, all_pages, listing, page
 from tocsin.source import Place, offered
@@ -20,9 +22,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print it. Raises BadSystem if there is no such check."""
-    known: dict[str, Documented] = {**checks(), **senses()}
+    known: dict[str, Documented] = {**checks(), **senses(), **behaviours(), **across()}
     if options.markdown:
-        print(all_pages(checks().values(), senses().values()), end="")
+        pages = all_pages(checks().values(), senses().values(), behaviours().values(), across().values())
+        print(pages, end="")
     elif options.id is None:
         print(listing(known.values()))
     elif options.id in known:

@@ -18,12 +18,14 @@ from tocsin.artefacts.exposition.syntax import Syntax
 from tocsin.commands import FAILED, INCONCLUSIVE
 from tocsin.engines.prometheus_api import PrometheusApi
 from tocsin.explained import Explained
+from tocsin.exposition.asked import Asked
 from tocsin.exposition.asking import Manner, ask
 from tocsin.exposition.bodies import judge_kept, keep
 from tocsin.exposition.contract import Contract, NotSaved, changes, file_stem, find, save
 from tocsin.exposition.judgement import Complaint
 from tocsin.exposition.limits import MOST_BODY_BYTES, MOST_SECONDS, Limits
 from tocsin.exposition.needs import Start, complaint_of, lacking_at_start
+from tocsin.exposition.often import scrape_often
 from tocsin.exposition.scraped import shown_url
 from tocsin.exposition.targets import (
     Endpoint,
@@ -41,6 +43,7 @@ from tocsin.report.judgements import Shown, lines_of, shown_of
 from tocsin.report.judgements.json import render_many, render_one
 from tocsin.report.judgements.text import render
 from tocsin.system import FILE, load_system
+from tocsin.system import Endpoints as EndpointsDeclared
 
 _RANK = [*Severity]
 
@@ -65,6 +68,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--save-anyway", action="store_true", help="save a body in which there is a secret too")
     add("--against", type=Path, metavar="DIR", help="compare with the contracts in a folder, and save nothing")
     add("--methods", action="store_true", help="send HEAD, OPTIONS and POST as well; else nothing but GET is sent")
+    add("--often", action="store_true",
+        help="scrape some fifty times too, and at the same time where it is this machine or load is allowed; sends the "
+        "requests that system.yaml declares")  # fmt: skip
     add("--once", action="store_true", help="ask as Prometheus does, and no other way")
     add("--timeout", type=float, metavar="SECONDS", help="of one scrape; default: the job's, or 10")
     add("--most-bytes", type=int, default=MOST_BODY_BYTES, metavar="N",
@@ -184,13 +190,26 @@ def _targets(options: argparse.Namespace, found: Endpoints, model: Model | None,
     with TemporaryDirectory(prefix="tocsin-judge-") as folder:
         said = []
         for number, endpoint in enumerate(_timed(found.asked, options.timeout)):
-            said.append(said_of(ask(endpoint, Path(folder) / str(number), now=now, manner=manner)))
+            asked = ask(endpoint, Path(folder) / str(number), now=now, manner=manner)
+            if options.often:
+                _scrape_often(options, endpoint, asked, model)
+            said.append(said_of(asked))
         contracts = _contracts(options, said)
         said = _with_contracts(said, contracts, model)
         shown = [_shown(each, lines=not options.json) for each in said]
         _print(options, shown, found.left_out)
         saved = not options.save or _save(options, said, datetime.fromtimestamp(now, UTC).date().isoformat())
     return _code(options, shown) or (0 if saved else FAILED)
+
+
+def _scrape_often(options: argparse.Namespace, endpoint: Endpoint, asked: Asked, model: Model | None) -> None:
+    """Scrape an endpoint often; what is declared for it stands under the name of its address in the environment."""
+    system = model.system if model else None
+    if system is None:
+        scrape_often(endpoint, asked, EndpointsDeclared())
+        return
+    environment = system.environment(options.environment)[1] if options.environment else None
+    scrape_often(endpoint, asked, system.declaration.endpoints, at=endpoint.job, environment=environment)
 
 
 def _timed(endpoints: Sequence[Endpoint], timeout: float | None) -> Sequence[Endpoint]:

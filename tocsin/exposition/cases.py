@@ -111,6 +111,8 @@ def case_of(target: Planned, question: str, said: Said, bar: Bar, told: Told) ->
         verdict = failed(f"no server keeps the scrape: {said.unjudged}; the case of http says what is wrong")
     elif said.unjudged and (question in _OF_BODY or not said.asked.answers):
         verdict = inconclusive(f"{target.name}: {said.unjudged}")
+    elif question == "many" and not said.unjudged and (said.seldom or not said.often):
+        verdict = inconclusive(f"{target.name}: {said.seldom or 'it was asked once, and not scraped often'}")
     severity = min((each.severity for each in found), key=_RANK.index, default=Severity.ERROR)
     return CaseResult(
         f"{question}@{target.name}", ENDPOINTS, f"{target.name} {question}", target.place, verdict, severity

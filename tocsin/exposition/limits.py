@@ -18,6 +18,8 @@ MOST_HEADERS = 100
 """Header lines of an answer, as Python's client takes them; Go's takes 10 MiB."""
 MOST_COMPARED_BYTES = 16 * MEBIBYTE
 """Bodies up to here are asked for in every format; of a larger one that would cost the target and us minutes."""
+MOST_REPEATED_BYTES = 4 * MEBIBYTE
+"""Bodies up to here are asked for some fifty times, and all of them kept."""
 PIECE_BYTES = 1 << 16
 """How much is read, and decoded, at once."""
 

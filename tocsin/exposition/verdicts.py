@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from tocsin.artefacts.exposition.syntax import Generation, Ingest, Syntax
-from tocsin.exposition import http
+from tocsin.exposition import http, many
 from tocsin.exposition.asked import Answer, Asked, guessed, last_bytes
 from tocsin.exposition.content_type import Parser, reading
 from tocsin.exposition.judgement import CHECK_OF_SPECIFICATION, CHECKS_OF_INGEST, Complaint, Judgement
+from tocsin.exposition.many.record.scrapes import Record
+from tocsin.exposition.often import scraped_often
 from tocsin.exposition.protobuf import looks_like_protobuf
 from tocsin.exposition.usage import used
 from tocsin.finding import Severity
 
-QUESTIONS = ("ingest", "specification", "sense", "http", "contract")
+QUESTIONS = ("ingest", "specification", "sense", "http", "many", "contract")
 """What is asked of every target, each a case of its own."""
 _PROTOBUF_UNJUDGED = "it answers protobuf, which is not judged"
 
@@ -32,6 +35,10 @@ class Said:
     """By question."""
     unjudged: str = ""
     """Why the body could not be judged."""
+    often: bool = False
+    """Whether it was scraped often, and is judged by that too."""
+    seldom: str = ""
+    """Why it could not be scraped often."""
 
     @property
     def all(self) -> tuple[Complaint, ...]:
@@ -45,7 +52,9 @@ class Said:
     @property
     def sense(self) -> str:
         """`findings` if one of sense, of HTTP or of the contract is an error or a warning, else `clean`."""
-        judged = (each for question in ("sense", "http", "contract") for each in self.complaints.get(question, ()))
+        judged = (
+            each for question in ("sense", "http", "many", "contract") for each in self.complaints.get(question, ())
+        )
         return "findings" if any(each.severity is not Severity.INFO for each in judged) else "clean"
 
 
@@ -62,7 +71,24 @@ def said_of(asked: Asked) -> Said:
         return Said(asked, None, {}, {"http": of_http}, _PROTOBUF_UNJUDGED)
     judgement = asked.judgement(first, _syntax(asked, first, parser))
     ingest = {generation: _ingested(asked, generation) for generation in Generation}
-    return Said(asked, judgement, ingest, {**_by_question(judgement), "http": of_http})
+    record = scraped_often(asked)
+    found = {**_by_question(judgement), "http": of_http}
+    if isinstance(record, Record):
+        found["many"] = many.complaints(record)
+    return Said(
+        asked,
+        judgement,
+        ingest,
+        _causes_alone(found),
+        often=record is not None,
+        seldom=record if isinstance(record, str) else "",
+    )
+
+
+def _causes_alone(found: Mapping[str, tuple[Complaint, ...]]) -> dict[str, tuple[Complaint, ...]]:
+    """Return complaints by question, with those that follow from others turned into notes."""
+    every = iter(many.without_consequences(each for complaints in found.values() for each in complaints))
+    return {question: tuple(islice(every, len(complaints))) for question, complaints in found.items()}
 
 
 def _by_question(judgement: Judgement) -> dict[str, tuple[Complaint, ...]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tocsin.artefacts.prometheus import ScrapeJob
@@ -15,6 +15,8 @@ from tocsin.engines.trouble import EngineTrouble
 from tocsin.exposition.asked import Asked, facts_of, read_asked, write_asked
 from tocsin.exposition.asking import Manner, ask
 from tocsin.exposition.contract import file_stem
+from tocsin.exposition.many.asking.visiting import Outages
+from tocsin.exposition.often import scrape_often
 from tocsin.exposition.scraped import shown_url
 from tocsin.exposition.targets import Endpoint, endpoint_at
 from tocsin.model import Model
@@ -83,15 +85,21 @@ def visit(model: Model, environment: str, folder: Path, *, now: float, manner: M
     targets = planned(model, environment)
     declared = model.system.environment(environment)[1]
     folder.mkdir(parents=True, exist_ok=True)
-    with _running(model.system, environment, declared, folder) as (addresses, problem):
+    answered: list[tuple[Planned, Endpoint, Asked]] = []
+    with _running(model.system, environment, declared, folder) as running:
         for target in targets:
-            base = addresses.get(target.at, "")
+            base = running.addresses.get(target.at, "")
             endpoint = endpoint_at(model, target.job, base or "http://not-started")
             endpoint = replace(endpoint, name=target.name)
             if base:
-                ask(endpoint, folder_of(folder, target.name), now=now, manner=manner)
+                asked = ask(endpoint, folder_of(folder, target.name), now=now, manner=manner)
+                answered.append((target, endpoint, asked))
             else:
-                _not_asked(endpoint, folder, now, problem or f"{target.at} was not started")
+                _not_asked(endpoint, folder, now, running.problem or f"{target.at} was not started")
+        for target, endpoint, asked in answered:
+            outages = running.outages(target.at) if declared.ours else None
+            often = model.system.declaration.endpoints
+            scrape_often(endpoint, asked, often, at=target.at, environment=declared, outages=outages)
     write_json(folder / DONE, {"environment": environment, "targets": [target.name for target in targets]})
 
 
@@ -106,23 +114,55 @@ def _not_asked(endpoint: Endpoint, folder: Path, now: float, lacking: str) -> No
     write_asked(Asked(where, facts_of(endpoint, shown_url(endpoint.url)), now, {}, lacking))
 
 
+@dataclass(slots=True)
+class _Running:
+    """An environment while it is visited: its processes if they are ours, else its addresses."""
+
+    addresses: Mapping[str, str]
+    """Base URLs by process or address."""
+    problem: str = ""
+    """Why there is none of some."""
+    services: dict[str, Service] = field(default_factory=dict)
+    again: Callable[[str, int], Service] | None = None
+    """Starts a process on a port."""
+
+    def outages(self, target: str) -> Outages:
+        """Return how processes around a target are ended, and the target."""
+
+        def restart() -> None:
+            self._stop(target)
+            self._start(target)
+
+        return Outages(frozenset(self.services), self._stop, self._start, restart)
+
+    def _stop(self, name: str) -> None:
+        self.services[name].kill()
+
+    def _start(self, name: str) -> None:
+        if self.again is not None:
+            self.services[name] = self.again(name, self.services[name].port)
+
+
 @contextmanager
-def _running(
-    system: System, environment: str, declared: Environment, folder: Path
-) -> Iterator[tuple[Mapping[str, str], str]]:
-    """Give base URLs by process or address, and why there is none of some; what was started is ended."""
+def _running(system: System, environment: str, declared: Environment, folder: Path) -> Iterator[_Running]:
+    """Give an environment that runs; what was started is ended."""
     if not declared.ours:
-        yield declared.addresses, ""
+        yield _Running(declared.addresses)
         return
     services: dict[str, Service] = {}
     problem = ""
+    needed = {name for said in system.declaration.endpoints.targets.values() for name in said.outages}
     with Supervisor("endpoints", folder / "logs") as supervisor:
+
+        def start(name: str, port: int = 0) -> Service:
+            return start_process(supervisor, declared, name, directory=system.directory, running=services, port=port)
+
         for name in Processes(system, environment, declared).order:
-            if declared.processes[name].optional:
+            if declared.processes[name].optional and name not in needed:
                 continue
             try:
-                services[name] = start_process(supervisor, declared, name, directory=system.directory, running=services)
+                services[name] = start(name)
             except EngineTrouble as trouble:
                 problem = problem or str(trouble)
                 break
-        yield {name: service.url for name, service in services.items()}, problem
+        yield _Running({name: service.url for name, service in services.items()}, problem, services, start)

@@ -7,13 +7,27 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from tocsin.checks import Check
+from tocsin.exposition.http import Behaviour
+from tocsin.exposition.many import Across
 from tocsin.exposition.sense import Sense
 
 LANGUAGES = {".yml": "yaml", ".yaml": "yaml", ".json": "json", ".py": "python", ".md": "markdown"}
 """What a fence of Markdown calls a file, by its suffix."""
 
-Documented = Check | Sense
-"""What has a page: a check of files, or of a scrape."""
+Documented = Check | Sense | Behaviour | Across
+"""What has a page: a check of files, of a scrape, of how a target answers, or of many scrapes."""
+
+
+_SUBJECTS = {
+    "watched": "row of scrapes",
+    "counted": "number of known requests",
+    "grown": "row of unlike requests",
+    "restarted": "restart",
+    "bereft": "outage of a dependency",
+    "compared": "pair of formats",
+    "record": "record of scrapes",
+}
+"""Words for what a check of many scrapes looks at."""
 
 
 class Shown(Protocol):
@@ -26,7 +40,18 @@ class Shown(Protocol):
 
 _SCRAPES = """# Checks of a scrape
 
-What `tocsin judge` and `pytest -m exposition` find senseless in one `/metrics`, one section a check.
+What `tocsin judge` and `pytest -m endpoints` find senseless in one `/metrics`, one section a check.
+"""
+
+_ANSWERS = """# Checks of how a target answers
+
+What they look for in statuses, headers and bodies when a target is asked as each generation of Prometheus asks, and
+otherwise. An example shows a job's settings, where they matter, and the answers of a target.
+"""
+
+_MANY = """# Checks of many scrapes
+
+What `tocsin judge --often` and `pytest -m endpoints` look for across many scrapes of one target.
 """
 
 _HEAD = """# Checks
@@ -51,7 +76,7 @@ def page(check: Documented) -> str:
         (
             f"## {check.id}",
             "",
-            f"`{check.severity}`, looks at each {check.subject.replace('_', ' ')}.",
+            f"`{check.severity}`, looks at each {_SUBJECTS.get(check.subject, check.subject.replace('_', ' '))}.",
             "",
             check.why + origin,
             "",
@@ -68,9 +93,12 @@ def page(check: Documented) -> str:
     )
 
 
-def all_pages(found: Iterable[Check], scrapes: Iterable[Sense]) -> str:
-    """Return CHECKS.md: the checks of files, then those of scrapes."""
-    return f"{_pages(_HEAD, found)}\n{_pages(_SCRAPES, scrapes)}"
+def all_pages(
+    files: Iterable[Check], scrapes: Iterable[Sense], answers: Iterable[Behaviour], many: Iterable[Across]
+) -> str:
+    """Return CHECKS.md: the checks of files, then those of what is exposed."""
+    pages = (_pages(_HEAD, files), _pages(_SCRAPES, scrapes), _pages(_ANSWERS, answers), _pages(_MANY, many))
+    return "\n".join(pages)
 
 
 def _pages(head: str, found: Iterable[Documented]) -> str:

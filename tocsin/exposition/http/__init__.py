@@ -23,9 +23,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from tocsin.artefacts.exposition.syntax import Generation
 from tocsin.catalogue import catalogue, described
 from tocsin.exposition.asked import Asked
 from tocsin.exposition.judgement import Complaint
+from tocsin.exposition.scrape import ACCEPTS
 from tocsin.finding import Severity
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -35,6 +37,8 @@ BODY = b"""\
 # TYPE shop_orders_total counter
 shop_orders_total 3
 """
+MOST_SHOWN = 12
+"""So many lines of a body are shown on the page of a check."""
 OPENMETRICS_BODY = b"""\
 # HELP shop_orders Orders that were paid.
 # TYPE shop_orders counter
@@ -91,6 +95,22 @@ class Reply:
     waits: float = 0.0
     """Seconds before the answer."""
 
+    @property
+    def shown(self) -> str:
+        """It as a text, its body cut if it is long."""
+        named = {name.lower() for name, _ in self.headers}
+        length = len(self.body) if self.length is None else self.length
+        lines = [f"HTTP/1.1 {self.status}"]
+        lines += [f"Content-Type: {self.type}"] if self.type is not None else []
+        lines += [] if "content-length" in named else [f"Content-Length: {length}"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        lines += [f"(after {self.waits:g} s)"] if self.waits else []
+        body = self.body.decode(errors="replace") if self.body.isascii() else f"({len(self.body)} bytes)"
+        lines += ["", *body.splitlines()[:MOST_SHOWN]] if body else []
+        lines += ["..."] if body.count("\n") > MOST_SHOWN else []
+        lines += ["(the last byte never comes)"] if self.hangs else []
+        return "\n".join(lines)
+
 
 def healthy(visit: Visit) -> Reply:
     """Answer as an official client does: OpenMetrics to whom it is said, text to everybody else."""
@@ -113,6 +133,34 @@ class Exchange:
     methods: bool = False
     """Whether other methods than GET are sent."""
 
+    @property
+    def files(self) -> dict[str, str]:
+        """The answers that differ, by who gets them, with what the job says: what the page of a check shows."""
+        told = {**self.job, **self.limits}
+        shown = {"scrape job.yaml": "".join(f"{name}: {value}\n" for name, value in told.items())} if told else {}
+        answers: dict[Reply, list[str]] = {}
+        for name, visit in self._visits():
+            answers.setdefault(self.reply(visit), []).append(name)
+        for reply, names in answers.items():
+            shown["every answer" if len(answers) == 1 else f"answer to: {', '.join(names)}"] = reply.shown
+        return shown
+
+    def _visits(self) -> Iterator[tuple[str, Visit]]:
+        secret = {"Authorization": self.job["authorization"]} if "authorization" in self.job else {}
+        scrape = {**secret, "Accept-Encoding": "gzip"}
+        for generation in (Generation.V3_5, Generation.V2_42):
+            yield str(generation), Visit("GET", "/metrics", {**scrape, "Accept": ACCEPTS[generation]})
+        for name, accept in (("OpenMetrics", "application/openmetrics-text"), ("text", "text/plain;version=0.0.4")):
+            yield f"{name} wanted", Visit("GET", "/metrics", {**scrape, "Accept": accept})
+        yield "curl", Visit("GET", "/metrics", {**secret, "Accept": "*/*"})
+        if secret:
+            yield "a stranger", Visit("GET", "/metrics", {"Accept": "*/*"})
+        if self.methods:
+            yield "HEAD", Visit("HEAD", "/metrics", scrape)
+        filtered = Visit("GET", "/metrics?name%5B%5D=up", {**scrape, "Accept": ACCEPTS[Generation.V3_5]})
+        yield "?name[]=up", filtered
+        yield "another path", Visit("GET", "/no-such-path", {**scrape, "Accept": "*/*"})
+
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
@@ -127,6 +175,10 @@ class Behaviour:
     bad: Exchange = field(repr=False)
     good: Exchange = field(repr=False)
     function: Callable[[Asked], Iterable[Note]] = field(repr=False, compare=False)
+    subject: str = "target's answers"
+    """What it looks at."""
+    origin: str = ""
+    """The check of another tool that finds the same; there is none."""
 
     def complaints(self, asked: Asked) -> Iterator[Complaint]:
         """Yield what is wrong with what was answered."""

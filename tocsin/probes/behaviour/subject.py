@@ -1,0 +1,95 @@
+"""A container with probes, and the process of an environment that stands for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from tocsin.model import Model
+from tocsin.model.workloads import Container, Workload
+from tocsin.probes.handlers import Handler
+from tocsin.probes.handlers.binding import handler_of
+from tocsin.probes.specification import ContainerSpec, PodSpec, ProbeKind, ProbeSpec
+from tocsin.source import Place
+from tocsin.system import Probed
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is probed."""
+
+    workload: Workload
+    container: Container
+    process: str
+    """Of the environment's processes, or of its addresses."""
+    declared: Probed
+    """What system.yaml says of it."""
+
+    @property
+    def name(self) -> str:
+        """As case ids and folders of evidence have it: `backend/app`."""
+        return f"{self.workload.object.name}/{self.container.name}"
+
+    @property
+    def place(self) -> Place:
+        """Where the container stands."""
+        return self.container.part.place
+
+    @property
+    def pod(self) -> PodSpec:
+        """What of its pod matters."""
+        return PodSpec.of(self.workload)
+
+    @property
+    def spec(self) -> ContainerSpec:
+        """What of it matters."""
+        return ContainerSpec.of(self.container)
+
+    def probe_place(self, kind: ProbeKind) -> Place:
+        """Return where a probe of it stands; the container's place if it has none."""
+        probe = self.container.probe(f"{kind}Probe")
+        return probe.part.place if probe else self.place
+
+    def handler(self, kind: ProbeKind, port: int) -> Handler:
+        """Return what a probe asks of the process, which listens on `port` of loopback.
+
+        Ports that `ports` of system.yaml maps are asked where it says. Raises ValueError if there is no such probe, or
+        no handler that is known here.
+        """
+        spec = self.spec.probe(kind)
+        if spec is None:
+            raise ValueError(f"{self.name} has no {kind} probe")
+        return handler_of(self._here(spec, port), "127.0.0.1")
+
+    def _here(self, spec: ProbeSpec, port: int) -> ProbeSpec:
+        """Return a probe that asks this machine in place of a pod, or runs the command that is declared for it."""
+        if spec.handler == "exec":
+            command = self.declared.commands.get(str(spec.kind))
+            return replace(spec, action={"command": list(command)}) if command else spec
+        asked = str(spec.action.get("port", ""))
+        action = {key: value for key, value in spec.action.items() if key != "host"}
+        return replace(spec, action={**action, "port": self.declared.ports.get(asked, port)})
+
+
+def subjects(model: Model, environment: str) -> Iterator[Subject]:
+    """Yield the containers with probes that an environment has a process or an address for.
+
+    The process is the one that `probes:` of system.yaml names, else the one of the container's or the workload's name.
+    """
+    if model.system is None:
+        return
+    declared = model.system.environment(environment)[1]
+    known: Mapping[str, object] = declared.processes or declared.addresses
+    for workload in model.workloads:
+        for container in workload.running:
+            said = _said(model, workload, container)
+            process = next((each for each in (said.process, container.name, workload.object.name) if each in known), "")
+            if container.probes and process:
+                yield Subject(workload, container, process, said)
+
+
+def _said(model: Model, workload: Workload, container: Container) -> Probed:
+    if model.system is None:
+        return Probed()
+    said = model.system.declaration.probes.workloads
+    return said.get(f"{workload.object.name}/{container.name}") or said.get(workload.object.name) or Probed()
