@@ -534,6 +534,32 @@ def test_each_alert_is_an_item_and_so_is_each_file_of_the_owners(tmp_path: Path,
     assert levels == {"Down": "simulated", "Slow": "simulated", "Never": "none", "Always": "simulated"}
 
 
+def test_an_alert_that_is_not_proven_gets_its_picture(tmp_path: Path) -> None:
+    """Named in the failure, given to Allure, linked from the page; one that is proven needs none."""
+    declared = {"system.yaml": "schema: 1\nname: small\n", "prometheus.yml": SCRAPED.format(interval="75s")}
+    well = "  - {alert: Down, expr: up == 0, for: 5m}\n"
+    place = folder(tmp_path / "system", {**declared, "rules.yml": ORDERS + well})
+    command = [sys.executable, "-m", "pytest", "--system", str(place), "-m", "simulation"]
+    command += ["--reports", str(tmp_path / "reports")]
+    root = Path(__file__).resolve().parent.parent
+    env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, env=env)
+
+    latest = (tmp_path / "reports" / "latest").resolve()
+    results = json.loads((latest / "results.json").read_text())
+    pictures = {case["id"]: (case["verdict"], case["picture"]) for case in results["cases"]}
+    assert pictures == {
+        "Orders@rules.yml::g": ("failed", "pictures/Orders.svg"),
+        "Down@rules.yml::g": ("passed", ""),
+    }
+    drawn = (latest / "pictures/Orders.svg").read_text()
+    assert drawn.startswith("<?xml")
+    assert "Orders" in drawn
+    assert f"picture: {latest}/pictures/Orders.svg" in done.stdout
+    assert '<a href="pictures/Orders.svg">' in (latest / "report.html").read_text()
+    assert [path.read_text() for path in (latest / "allure").glob("*-attachment.svg")] == [drawn]
+
+
 def test_an_alert_that_never_fires_can_be_waived_and_one_that_does_cannot(tmp_path: Path) -> None:
     waivers = "".join(
         f"- {{finding: 'simulation@rules.yml#g/{name}', owner: me, reason: later, until: 2999-01-01}}\n"

@@ -21,3 +21,5 @@ class CaseResult:
     verdict: Verdict
     severity: Severity = Severity.ERROR
     seconds: float = 0.0
+    picture: str = ""
+    """A file of SVG that shows why, under the run's folder; empty if there is none."""

@@ -12,17 +12,20 @@ from dataclasses import replace
 import pytest
 
 from tocsin.artefacts.rules import case_ids
+from tocsin.atomic import write_whole
 from tocsin.case import CaseResult
 from tocsin.engines.rule_engines import rule_engine
 from tocsin.model import Model
 from tocsin.report.proofs.text import explained
 from tocsin.simulation.owners_cases import owners_case, test_files
-from tocsin.simulation.proofs import alert_case, finding_key
+from tocsin.simulation.proofs import AlertProof, alert_case, finding_key
 from tocsin.simulation.sharing import SharedProofs
 from tocsin.simulation.storage import cache_folder
 from tocsin.waivers import needed, waived
 from tocsin_pytest.session import SESSION
 
+PICTURES = "pictures"
+"""The folder of a run that holds pictures of what is not proven."""
 _MODEL = pytest.StashKey[Model]()
 _PROOFS = pytest.StashKey[SharedProofs]()
 
@@ -54,11 +57,29 @@ def alert_proof(request: pytest.FixtureRequest) -> CaseResult:
     """Give what is proven of an alert."""
     session = request.config.stash[SESSION]
     proof = _proofs(request.config).of(request.param)
-    case = alert_case(proof, explained)
+    case = _with_picture(request.config, alert_case(proof, explained), proof)
     waivers = session.system.declaration.waivers
     key = finding_key(proof)
     verdict = waived(case.verdict, [key], waivers, session.today)
     return replace(case, verdict=needed(verdict, key, waivers))
+
+
+def _with_picture(config: pytest.Config, case: CaseResult, proof: AlertProof) -> CaseResult:
+    """Return the case of an alert that is not proven with the picture of its test, if it has one."""
+    if case.verdict.passed:
+        return case
+    from tocsin.report.proofs.picture import picture_of  # noqa: PLC0415 loads Matplotlib, which few runs need
+
+    proofs = _proofs(config)
+    drawn = picture_of(proofs.subject(proof.id), proof, rule_engine().generation)
+    if not drawn:
+        return case
+    name = f"{PICTURES}/{proofs.names[proof.id]}.svg"
+    path = config.stash[SESSION].folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, [drawn.encode()])
+    shown = f"{case.verdict.reason}\n  picture: {path}"
+    return replace(case, picture=name, verdict=replace(case.verdict, reason=shown))
 
 
 @pytest.fixture

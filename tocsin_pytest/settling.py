@@ -136,6 +136,7 @@ def settle(request: pytest.FixtureRequest) -> Settle:
 
     def settled(case: CaseResult) -> None:
         _carry(request.node, case)
+        _attach_picture(request, case)
         match case.verdict.outcome:
             case Outcome.FAILED:
                 pytest.fail(case.verdict.reason, pytrace=False)
@@ -184,8 +185,16 @@ def proven(node: pytest.Item, case: CaseResult) -> CaseResult:
     """Return a case for its item's body; one that proves nothing ends the item here, in its set-up."""
     if case.verdict.outcome is Outcome.INCONCLUSIVE:
         _carry(node, case)
+        _attach_picture(node, case)
         raise Inconclusive(case.verdict.reason)
     return case
+
+
+def _attach_picture(node: pytest.Item | pytest.FixtureRequest, case: CaseResult) -> None:
+    """Give Allure the picture of a case that has one."""
+    if case.picture:
+        path = node.config.stash[SESSION].folder / case.picture
+        allure.attach.file(str(path), name=path.name, attachment_type=allure.attachment_type.SVG)  # type: ignore[no-untyped-call]
 
 
 def _carry(node: pytest.Item, case: CaseResult) -> None:

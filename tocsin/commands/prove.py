@@ -19,7 +19,7 @@ from tocsin.simulation.coverage import coverage
 from tocsin.simulation.exporting import export, file_names
 from tocsin.simulation.mutating import mutation
 from tocsin.simulation.problems import Subject, subjects
-from tocsin.simulation.proofs import AlertProof, Ground, published
+from tocsin.simulation.proofs import AlertProof, published
 from tocsin.simulation.proving import Asked, prove
 from tocsin.simulation.sharding import prove_in_shards, read_shard
 from tocsin.simulation.storage import Storage, cache_folder
@@ -114,15 +114,11 @@ def _report(
 def _pictures(
     folder: Path, pairs: Iterable[tuple[Subject, AlertProof]], engine: RuleEngine, names: Mapping[str, str]
 ) -> None:
-    from tocsin.report.proofs.picture import draw  # noqa: PLC0415 loads Matplotlib, which nobody else needs
+    from tocsin.report.proofs.picture import picture_of  # noqa: PLC0415 loads Matplotlib, which nobody else needs
 
     folder.mkdir(parents=True, exist_ok=True)
     for subject, proof in pairs:
-        if subject.alert is None:
-            continue
-        grounded = proof.grounded is Ground.PROVEN
-        problem = subject.grounded(engine.generation) if grounded else subject.free(engine.generation)
-        drawn = draw(proof, problem)
+        drawn = picture_of(subject, proof, engine.generation)
         if drawn:
             (folder / f"{names[subject.id]}.svg").write_text(drawn, encoding="utf-8")
 

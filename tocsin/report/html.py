@@ -260,6 +260,7 @@ class _Case:
     place: str
     verdict: str
     reason: str
+    picture: str
 
 
 def _other_cases(results: Results) -> list[_Case]:
@@ -272,6 +273,6 @@ def _other_cases(results: Results) -> list[_Case]:
 
     told = [case for case in others if case.verdict.outcome is not Outcome.PASSED or case.verdict.reason]
     return [
-        _Case(c.id, c.suite, f"{c.place.file}:{c.place.line}", str(c.verdict.outcome), c.verdict.reason)
+        _Case(c.id, c.suite, f"{c.place.file}:{c.place.line}", str(c.verdict.outcome), c.verdict.reason, c.picture)
         for c in sorted(told, key=rank)
     ]

@@ -95,6 +95,7 @@ def _case(case: CaseResult) -> dict[str, Any]:
         "line": case.place.line,
         "message": case.verdict.reason,
         "seconds": round(case.seconds, 3),
+        "picture": case.picture,
     }
 
 

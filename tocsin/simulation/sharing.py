@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from filelock import FileLock
 
 from tocsin.engines.rule_engines import RuleEngine
 from tocsin.model import Model
+from tocsin.simulation.exporting import file_names
 from tocsin.simulation.problems import Subject, subjects
 from tocsin.simulation.proofs import AlertProof
 from tocsin.simulation.proving import Asked, prove
@@ -35,6 +36,15 @@ class SharedProofs:
     @cached_property
     def _numbers(self) -> dict[str, int]:
         return {each.id: number for number, each in enumerate(self._subjects)}
+
+    @cached_property
+    def names(self) -> Mapping[str, str]:
+        """A name for the files of each alert, by its case id."""
+        return file_names(self._subjects)
+
+    def subject(self, case: str) -> Subject:
+        """Return an alert with all that is known of it."""
+        return self._subjects[self._numbers[case]]
 
     def of(self, case: str) -> AlertProof:
         """Return the proof of an alert by its case id. Raises EngineTrouble."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -60,6 +60,19 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreseen:
+    """A mark that was foreseen before the experiment began, from what was measured before it."""
+
+    kind: MarkKind
+    number: int
+    earliest: float
+    """Seconds after the action from which the experiment counts: `load begins`."""
+    latest: float
+    share: float
+    """Of the lives that were drawn, from 0 to 1, how many had it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Episode:
     """One experiment on one container."""
 
@@ -80,6 +93,9 @@ class Episode:
     exit_code: int | None = None
     """With which it ended, negative for a signal; None if it did not."""
     exited: float | None = None
+    unasked: Mapping[ProbeKind, str] = field(default_factory=dict, hash=False)
+    """Probes that could not be asked, and why."""
+    foreseen: tuple[Foreseen, ...] = ()
     lacking: str = ""
     """Why the experiment could not be made; nothing else is known then."""
 

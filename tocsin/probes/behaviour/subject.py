@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from tocsin.model import Model
 from tocsin.model.workloads import Container, Workload
-from tocsin.probes.handlers import Handler
+from tocsin.probes.behaviour.leaving import PreStop, pre_stop_of
+from tocsin.probes.handlers import Exec, Handler
 from tocsin.probes.handlers.binding import handler_of
 from tocsin.probes.specification import ContainerSpec, PodSpec, ProbeKind, ProbeSpec
 from tocsin.source import Place
@@ -42,33 +45,57 @@ class Subject:
 
     @property
     def spec(self) -> ContainerSpec:
-        """What of it matters."""
-        return ContainerSpec.of(self.container)
+        """What of it matters; its preStop takes as long as it says, where it does nothing but wait."""
+        return replace(ContainerSpec.of(self.container), pre_stop=self.pre_stop.seconds)
+
+    @property
+    def pre_stop(self) -> PreStop:
+        """What its preStop hook does."""
+        return pre_stop_of(self.container)
+
+    @property
+    def pre_stop_unknown(self) -> str:
+        """Why its preStop hook cannot be imitated; empty if it can."""
+        return self.pre_stop.unknown
 
     def probe_place(self, kind: ProbeKind) -> Place:
         """Return where a probe of it stands; the container's place if it has none."""
         probe = self.container.probe(f"{kind}Probe")
         return probe.part.place if probe else self.place
 
-    def handler(self, kind: ProbeKind, port: int) -> Handler:
-        """Return what a probe asks of the process, which listens on `port` of loopback.
+    def handler(self, kind: ProbeKind, port: int, *, host: str = "127.0.0.1", directory: Path = Path("/")) -> Handler:
+        """Return what a probe asks of the process, which listens on `port` of `host`.
 
-        Ports that `ports` of system.yaml maps are asked where it says. Raises ValueError if there is no such probe, or
-        no handler that is known here.
+        Ports that `ports` of system.yaml maps are asked where it says; commands start in `directory`. Raises ValueError
+        if there is no such probe, or no handler that is known here, or if it runs a command and system.yaml does not
+        say which one stands for it: what a manifest says is meant for the container, not for this machine.
         """
         spec = self.spec.probe(kind)
         if spec is None:
             raise ValueError(f"{self.name} has no {kind} probe")
-        return handler_of(self._here(spec, port), "127.0.0.1")
+        if spec.handler != "exec":
+            return handler_of(self._here(spec, port), host)
+        command = self.declared.commands.get(str(kind))
+        if not command:
+            raise ValueError(
+                f"the {kind} probe of {self.name} ({self.probe_place(kind)}) runs a command in its container, which is"
+                f" not run here; name one that does the same on this machine: `commands: {{{kind}: [...]}}` under"
+                f" `probes: workloads: {self.workload.object.name}:` in system.yaml"
+            )
+        known = {"{python}": sys.executable, "{port}": str(port)}
+        return Exec(tuple(_filled(each, known) for each in command), directory=directory)
 
     def _here(self, spec: ProbeSpec, port: int) -> ProbeSpec:
-        """Return a probe that asks this machine in place of a pod, or runs the command that is declared for it."""
-        if spec.handler == "exec":
-            command = self.declared.commands.get(str(spec.kind))
-            return replace(spec, action={"command": list(command)}) if command else spec
+        """Return a probe that asks this machine in place of a pod."""
         asked = str(spec.action.get("port", ""))
         action = {key: value for key, value in spec.action.items() if key != "host"}
         return replace(spec, action={**action, "port": self.declared.ports.get(asked, port)})
+
+
+def _filled(text: str, known: Mapping[str, str]) -> str:
+    for name, value in known.items():
+        text = text.replace(name, value)
+    return text
 
 
 def subjects(model: Model, environment: str) -> Iterator[Subject]:

@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 
 from tocsin.artefacts.promtool_tests import Gap, Samples, parse_values
 from tocsin.promql import PromQLError, comparisons, type_of
-from tocsin.promql.evaluation import EvaluationError, Store
-from tocsin.simulation.proofs import AlertProof
+from tocsin.promql.evaluation import EvaluationError, Generation, Store
+from tocsin.simulation.problems import Subject
+from tocsin.simulation.proofs import AlertProof, Ground
 from tocsin.synthesis import InputSeries, Problem, Property, State, Test
 from tocsin.synthesis.replaying import Replay, Scene, scene_of
 
@@ -46,6 +47,14 @@ class _Played(NamedTuple):
     compared: Compared | None
     bands: tuple[tuple[float, float, str], ...]
     """From and to in minutes, and the state."""
+
+
+def picture_of(subject: Subject, proof: AlertProof, generation: Generation) -> str:
+    """Return the picture of an alert's proof, as SVG, on the input that proved most; nothing if there is no test."""
+    if subject.alert is None:
+        return ""
+    grounded = proof.grounded is Ground.PROVEN
+    return draw(proof, subject.grounded(generation) if grounded else subject.free(generation))
 
 
 def draw(proof: AlertProof, problem: Problem) -> str:
