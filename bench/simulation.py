@@ -1,6 +1,7 @@
 """What of a folder's alerts is proven by tests made from the rules, and what that costs.
 
     python bench/simulation.py FOLDER [--promtool PATH] [--only WORDS] [--budget 2] [--list]
+    python bench/simulation.py FOLDER --wall 3 [--system WORDS]
 
 FOLDER holds systems (one a folder). Every alert is given free input; promtool has the word on each claim. CPU is of
 this process and of promtool's, in milliseconds a rule; temporary files are in memory where there is /dev/shm.
@@ -9,14 +10,18 @@ this process and of promtool's, in milliseconds a rule; temporary files are in m
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import re
 import resource
+import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import median
 
 from tocsin.engines.binaries import Engine, find_engine
 from tocsin.model import Model
@@ -68,8 +73,15 @@ def main() -> None:
     parser.add_argument("--only", default="", help="alerts whose name holds this")
     parser.add_argument("--system", default="", help="systems whose name holds this")
     parser.add_argument("--budget", type=float, default=2.0)
+    parser.add_argument("--wall", type=int, default=0, metavar="N", help="so many turns of one worker beside two")
     parser.add_argument("--list", action="store_true", help="every alert that is not proven in all four properties")
     options = parser.parse_args()
+    if options.wall:
+        for folder in sorted(
+            path for path in options.folder.iterdir() if path.is_dir() and options.system in path.name
+        ):
+            _wall(folder, options.wall)
+        return
     promtool = options.promtool or find_engine(Engine.PROMTOOL)
     generation = _generation(promtool)
     found: list[Judged] = []
@@ -85,6 +97,26 @@ def main() -> None:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     engine = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     _report(found, engine, time.process_time() - begun, listed=options.list)
+
+
+def _wall(folder: Path, turns: int) -> None:
+    """Print what two workers take of the time of one that has one core."""
+    core = min(os.sched_getaffinity(0))
+    taken: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(turns):
+        for workers, prefix in ((1, ["taskset", "-c", str(core)]), (2, [])):
+            flags = ["--free", "--no-cache", "--quiet", "--json", "--workers", str(workers)]
+            command = [*prefix, sys.executable, "-m", "tocsin.cli", "prove", str(folder), *flags]
+            begun = time.monotonic()
+            done = run_once(command, cwd=Path(), env=None, seconds=3600)
+            taken[workers].append(time.monotonic() - begun)
+            if not done.stdout:
+                print(done.stderr.strip())
+                return
+            alerts = len(json.loads(done.stdout)["alerts"])
+    one, two = median(taken[1]), median(taken[2])
+    ratios = ", ".join(f"{b / a:.2f}" for a, b in zip(taken[1], taken[2], strict=True))
+    print(f"{folder.name}: {alerts} alerts, one worker {one:.1f} s, two {two:.1f} s: {two / one:.2f} ({ratios})")
 
 
 def _generation(promtool: Path) -> Generation:

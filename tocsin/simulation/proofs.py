@@ -56,6 +56,8 @@ class EngineProof:
     reason: str = ""
     differs: tuple[str, ...] = ()
     """The claims that came out otherwise on the very input on which the first engine proved them."""
+    at_edges: tuple[str, ...] = ()
+    """Those that did for one sample at the edge of a range alone, which is no difference between the rules."""
     refused: str = ""
     """Why it would not load the rule."""
     refuted: str = ""
@@ -137,6 +139,11 @@ class AlertProof:
     def skews(self) -> tuple[str, ...]:
         """In which engines it behaves differently than in the first, a sentence each."""
         return tuple(_skews(self))
+
+    @property
+    def edge_skews(self) -> Mapping[str, tuple[str, ...]]:
+        """By engine, the claims that came out otherwise for one sample at the edge of a range."""
+        return {name: each.at_edges for name, each in self.engines.items() if each.at_edges}
 
     @property
     def empty_parts(self) -> tuple[str, ...]:
@@ -224,6 +231,7 @@ def from_plain(value: Mapping[str, Any]) -> AlertProof:
             standing=Standing(each["standing"]),
             reason=each["reason"],
             differs=tuple(each["differs"]),
+            at_edges=tuple(each["at_edges"]),
             refused=each["refused"],
             refuted=each["refuted"],
         )
@@ -295,6 +303,7 @@ def published_alert(proof: AlertProof) -> dict[str, Any]:
         "argument": proof.argument,
         "engines": {name: str(each.standing) for name, each in proof.engines.items()},
         "skew": list(proof.skews),
+        "skew_at_edges": {name: list(claims) for name, claims in proof.edge_skews.items()},
         "notes": [*proof.notes, *proof.empty_parts],
         "expression": proof.expression,
         "underlined": list(proof.underlined) if proof.underlined else None,

@@ -25,6 +25,7 @@ from tocsin.simulation.proofs import (
     Standing,
 )
 from tocsin.simulation.refuting import Refutation
+from tocsin.simulation.skewing import at_edges
 from tocsin.simulation.storage import Storage
 from tocsin.simulation.trials import Request, Trial, run_trials
 from tocsin.synthesis import Dead, Open, Problem, Solution, State, Test
@@ -206,20 +207,30 @@ class _Prover:
             if trial is not None and own is None:
                 own = _Found(trials=[trial])
             own = own or _Found()
+            differs = _differing(trial, free[each.id]) if trial is not None else frozenset()
+            edges = self._at_edges(each, free[each.id], differs, engine)
             found[each.id] = EngineProof(
                 standing=own.standing,
                 reason="" if own.standing is Standing.PROVEN else own.reason,
-                differs=_differing(trial, free[each.id]) if trial is not None else (),
+                differs=tuple(sorted(differs - edges)),
+                at_edges=tuple(sorted(edges)),
                 refused=own.refused,
-                refuted=_refuted_by(each, engine),
+                refuted=_refuted_by(each, engine) if self._asked.grounded else "",
             )
         return found
 
+    def _at_edges(self, subject: Subject, free: _Found, claims: frozenset[str], engine: RuleEngine) -> frozenset[str]:
+        """Return those of the claims that fell on another engine for one sample at the edge of a range."""
+        if free.solution is None or engine.vmalert:
+            return frozenset()
+        first = self._asked.engines[0]
+        return at_edges(subject.free(first.generation), free.solution, claims, engine.generation)
 
-def _differing(trial: Trial, free: _Found) -> tuple[str, ...]:
+
+def _differing(trial: Trial, free: _Found) -> frozenset[str]:
     """Return the claims that the first engine proved on an input, and that another does not confirm on it."""
     asked = {claim for claim in trial.otherwise if claim.partition(":")[0] in _UNPINNED}
-    return tuple(sorted(asked & free.proven))
+    return free.proven & asked
 
 
 def _worth_grounding(subject: Subject, free: _Found, generation: Generation) -> bool:
