@@ -23,6 +23,7 @@ from tocsin.simulation.owner_tests import OwnerTests, owner_tests
 from tocsin.simulation.owner_tests import run as owner_run
 from tocsin.synthesis import Assertion, Emitted, Problem, Solution, Test, emit, failed
 from tocsin.synthesis.killing import ENOUGH, Kill, Search, Survived, assertion_of, killing_test
+from tocsin.synthesis.native import reads_histograms
 
 BATCH = 40
 """Test files for one process of the engine."""
@@ -172,6 +173,8 @@ class MutationTrial:
             tree=alert.tree,
         )
         self.cases = [_Case(mutant=mutant) for mutant in made]
+        self._replayed = not reads_histograms(suspect.problem)
+        """Whether our own evaluation can tell which test kills a mutant, and search for others."""
 
     @property
     def undecided(self) -> list[_Case]:
@@ -195,18 +198,31 @@ class MutationTrial:
                 case.test = test
 
     def _hunt(self, case: _Case) -> None:
-        case.test = self.search.noticing(case.mutant) if case.noticed else None
+        if self._replayed and case.noticed:
+            case.test = self.search.noticing(case.mutant)
         if case.test is not None:
             return
         argument = equivalence(self.suspect.problem.alert.tree, case.mutant, _Known(self.suspect.problem))
         if argument is not None:
             case.judged = Judged(mutant=case.mutant, fate=Fate.EQUIVALENT, reason=argument)
             return
+        if not self._replayed:
+            self._try_each(case)
+            return
         found = self.search.kill(case.mutant, inputs=self.inputs, seconds=self.seconds)
         if isinstance(found, Survived):
             case.judged = _survivor(case.mutant, found)
         else:
             case.kill = found
+
+    def _try_each(self, case: _Case) -> None:
+        """Have the engine try the rule's own tests on a mutant, one after the other."""
+        tests = self.suspect.solution.tests
+        if case.attempts <= len(tests):
+            case.test = tests[case.attempts - 1]
+        else:
+            reason = "no test of the rule tells it apart, and none is searched for over native histograms"
+            case.judged = Judged(mutant=case.mutant, fate=Fate.SURVIVED, reason=reason)
 
     def found_tests(self) -> tuple[Test, ...]:
         """Return the tests that had to be found, each once."""

@@ -254,7 +254,7 @@ class Functions(Draft):
             for copy in self._copies:
                 identity = self.setting.labelled.identity(leaf, copy)
                 low, high = self._between(identity, leaf, target.value, fraction)
-                part = (target.value - low) / (high - low)
+                part = self._part(target.value, low, high)
                 under = (fraction - part) / (1 - part) if part < 1 else 0.0
                 if not 0 <= under <= 1:
                     raise ImpossibleError("the value is outside of the buckets that were chosen")
@@ -294,12 +294,20 @@ class Functions(Draft):
             if known.level is None and known.growth is None:
                 self._set(identity, replace(known, level=shape.level, growth=shape.growth))
 
+    def _part(self, value: float, low: float, high: float) -> float:
+        """Return how far into a bucket a value is."""
+        generation = self.setting.problem.generation
+        if generation.native and generation.exponential and low > 0:
+            return math.log2(value / low) / math.log2(high / low)
+        return (value - low) / (high - low)
+
     def _between(self, identity: int, leaf: int, value: float, fraction: float) -> tuple[float, float]:
         """Return the bounds of the bucket that a quantile is to be in."""
         known = self.setting.bounds.get(identity)
         if known is None:
             ground = self.setting.problem.grounding.buckets.get(self.setting.unified.leaves[leaf].metric)
-            known = tuple(sorted(ground)) if ground else _bounds(value, fraction)
+            native = self.setting.problem.generation.native
+            known = tuple(sorted(ground)) if ground else _powers(value) if native else _bounds(value, fraction)
             self.setting.bounds[identity] = known
         finite = [bound for bound in known if math.isfinite(bound)]
         above = next((bound for bound in finite if bound >= value), None)
@@ -318,6 +326,12 @@ def _bounds(value: float, fraction: float) -> tuple[float, ...]:
     low = _rounded(value / 3)
     high = _rounded(low + (value - low) / max(0.02, 0.8 * fraction) + TINY)
     return (low, high, math.inf)
+
+
+def _powers(value: float) -> tuple[float, ...]:
+    """Return bounds of native histograms, schema 0, around a value."""
+    exponent = math.ceil(math.log2(value)) if value > 0 else 0
+    return (*(2.0**each for each in range(exponent - 2, exponent + 2)), math.inf)
 
 
 def _rounded(value: float) -> float:

@@ -11,6 +11,8 @@ from tocsin.promql.evaluation import EvaluationError, clock
 from tocsin.synthesis.dead import dead
 from tocsin.synthesis.found import Found, Way, holds, tracks_of
 from tocsin.synthesis.labelling import Copies, Labelled, label
+from tocsin.synthesis.native import taken_apart
+from tocsin.synthesis.native_samples import NotTakenApartError
 from tocsin.synthesis.problem import Problem
 from tocsin.synthesis.proposing import Proposal
 from tocsin.synthesis.setting import (
@@ -54,7 +56,18 @@ class _GivenUpError(Exception):
 
 def synthesise(problem: Problem) -> Outcome:
     """Return tests for an alert, a proof that it is dead, or what kept both from being found."""
-    return Search(problem).run()
+    try:
+        apart = taken_apart(problem)
+        if apart is None:
+            return Search(problem).run()
+        found = Search(apart.problem).run()
+        if not isinstance(found, Solution):
+            return found
+        if not problem.generation.notes_histograms:
+            return Open(reason="the promtool of this generation has no notation for native histograms")
+        return apart.put_together(found)
+    except NotTakenApartError as error:
+        return Open(reason=str(error))
 
 
 class Search:

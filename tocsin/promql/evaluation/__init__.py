@@ -1,7 +1,7 @@
 """PromQL evaluated in this process as Prometheus does it: for proposals and searches, which an engine then proves.
 
-Floats and classic histograms; native histograms and experimental functions are refused. What differs between
-generations of Prometheus is in `Generation`. Its word is never a proof: promtool has the last.
+Floats and classic histograms; native histograms (which the search takes apart) and experimental functions are refused.
+What differs between generations of Prometheus is in `Generation`. Its word is never a proof: promtool has the last.
 """
 
 from tocsin.promql.evaluation.compiled import Compiled, compile_expression

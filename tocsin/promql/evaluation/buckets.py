@@ -40,6 +40,31 @@ def bucket_quantile(fraction: float, buckets: Iterable[tuple[float, float]]) -> 
     return low + (bounds[i] - low) * (rank / count if count else math.nan)
 
 
+def native_quantile(fraction: float, buckets: Iterable[tuple[float, float]], *, exponential: bool) -> float:
+    """Return a quantile of a native histogram of schema 0, its buckets given as cumulative counts by upper bounds."""
+    if math.isnan(fraction):
+        return math.nan
+    if fraction < 0:
+        return -math.inf
+    if fraction > 1:
+        return math.inf
+    bounds, counts = _cumulative(buckets)
+    if not counts or not counts[-1] or math.isnan(counts[-1]):
+        return math.nan
+    rank = fraction * counts[-1]
+    i = next(i for i, count in enumerate(counts) if count >= rank and count > 0)
+    upper = bounds[i] if math.isfinite(bounds[i]) else 2 * bounds[i - 1]
+    under = counts[i - 1] if i else 0.0
+    part = (rank - under) / (counts[i] - under)
+    return inside(upper, part, exponential=exponential)
+
+
+def inside(upper: float, part: float, *, exponential: bool) -> float:
+    """Return the value so far into the bucket of schema 0 that ends at a bound."""
+    lower = upper / 2
+    return lower * 2.0**part if exponential else lower + (upper - lower) * part
+
+
 def _cumulative(buckets: Iterable[tuple[float, float]]) -> tuple[list[float], list[float]]:
     """Return bounds and counts in order, equal bounds added up, and counts that never fall."""
     bounds: list[float] = []

@@ -6,13 +6,14 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tocsin.promql.analysis import unwrapped, walk
 from tocsin.promql.evaluation import clock, elementary, ranges
 from tocsin.promql.evaluation.aggregation import aggregate
 from tocsin.promql.evaluation.arithmetic import ARITHMETIC, COMPARISON, exponential, guarded, logarithm
-from tocsin.promql.evaluation.buckets import bound, bucket_quantile
+from tocsin.promql.evaluation.buckets import bound, bucket_quantile, native_quantile
 from tocsin.promql.evaluation.matching import set_operation, vector_operation
 from tocsin.promql.evaluation.ranges import Window
 from tocsin.promql.evaluation.store import (
@@ -371,6 +372,9 @@ class _Compiler:
 
     def function_histogram_quantile(self, args: tuple[Expr, ...]) -> Evaluated:
         fraction, inner = self.compile(args[0]), self.compile(args[1])
+        quantile: Callable[[float, list[tuple[float, float]]], float] = bucket_quantile
+        if self.generation.native:
+            quantile = partial(native_quantile, exponential=self.generation.exponential)
 
         def evaluated(store: Store, time: int) -> Vector:
             wanted = fraction(store, time)
@@ -380,7 +384,7 @@ class _Compiler:
                 if upper is not None:
                     family = tuple(pair for pair in labels if pair[0] not in ("le", NAME))
                     families.setdefault(family, []).append((upper, count))
-            return {labels: bucket_quantile(wanted, buckets) for labels, buckets in families.items()}
+            return {labels: quantile(wanted, buckets) for labels, buckets in families.items()}
 
         return evaluated
 

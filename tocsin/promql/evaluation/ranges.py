@@ -62,7 +62,7 @@ def _extrapolated(window: Window, *, counter: bool) -> tuple[float, float] | Non
     average = sampled / (len(values) - 1)
     threshold = average * 1.1
     to_zero = math.inf
-    if counter and result > 0 and values[0] >= 0:
+    if counter and result > 0 and values[0] >= 0 and not window.generation.native:
         to_zero = sampled * (values[0] / result)
     if window.generation.zero_first:
         to_start = min(to_start, to_zero)

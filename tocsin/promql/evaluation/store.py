@@ -38,6 +38,12 @@ class Generation:
     """Whether atan2 keeps the metric's name, as it did by mistake (promql/engine.go, shouldDropMetricName)."""
     lone_is_zero: bool
     """Whether stddev() and stdvar() of one value are 0 even if it is NaN (promql/engine.go, aggregation)."""
+    exponential: bool = False
+    """Whether quantiles go from one bound of a native histogram's bucket to the other by ratios (since 3.0)."""
+    notes_histograms: bool = True
+    """Whether promtool has a notation for native histograms (it came between 2.42 and 2.53)."""
+    native: bool = False
+    """Whether buckets by `le` stand for those of native histograms: each begins at half of its bound (schema 0)."""
     loses_fixed: bool = False
     """Whether a subquery has a predict_linear() of a range with `@` at its first steps only (promql/engine.go)."""
     lookback: int = 300_000
@@ -53,10 +59,18 @@ def generation_of(version: str) -> Generation:
 
 
 PROMETHEUS_2_42 = Generation(
-    left_open=False, zero_first=True, compensated=False, named_atan2=True, lone_is_zero=True, loses_fixed=True
+    left_open=False,
+    zero_first=True,
+    compensated=False,
+    named_atan2=True,
+    lone_is_zero=True,
+    notes_histograms=False,
+    loses_fixed=True,
 )
 PROMETHEUS_2_53 = Generation(left_open=False, zero_first=False, compensated=False, named_atan2=False, lone_is_zero=True)
-PROMETHEUS_3 = Generation(left_open=True, zero_first=False, compensated=True, named_atan2=False, lone_is_zero=False)
+PROMETHEUS_3 = Generation(
+    left_open=True, zero_first=False, compensated=True, named_atan2=False, lone_is_zero=False, exponential=True
+)
 
 
 @dataclass(slots=True)
