@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "examine the files of a folder; starts nothing",
     "explain": "say what a check looks for, why, and how to mend it",
     "judge": "judge what a target exposes: an address, a saved body, or all targets of a system",
+    "probe": "tell what a kubelet would do with a manifest's probes, ask them, or exercise them",
     "prove": "prove every alert in virtual time, by tests made from its rule",
     "backtest": "run the alerting rules over recorded history",
     "drill": "perform the drills of a system and judge them",

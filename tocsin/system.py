@@ -529,8 +529,10 @@ class Probed(Declared):
     """The environment's process or address that stands for it; the one of its own name if left out."""
     ports: dict[str, Annotated[int, Field(gt=0, lt=65536)]] = {}
     """Ports of loopback by the container's port, name or number, where it is not the process's one port."""
-    commands: dict[str, tuple[str, ...]] = {}
-    """Commands of this machine for `exec` probes, by `startup`, `liveness` and `readiness`."""
+    environment: dict[str, str] = {}
+    """Environment variables over those of the process: what the manifest gives it, and a drill does not."""
+    commands: dict[Literal["startup", "liveness", "readiness"], Annotated[tuple[str, ...], Field(min_length=1)]] = {}
+    """Commands of this machine for `exec` probes; `{python}` and `{port}` are filled in."""
     dependencies: dict[str, Dependency] = {}
     """By process. Those that the process itself names by a placeholder are known without."""
     load: ProbedLoad | None = None
@@ -545,8 +547,8 @@ class Probed(Declared):
 class Probes(Declared):
     """What the exercise of the probes has to be told."""
 
-    kubernetes: str = Field("1.37", pattern=r"^1\.[0-9]{2}$")
-    """The version whose kubelet is foreseen."""
+    kubernetes: Annotated[str, BeforeValidator(_text_of_number)] = Field("1.37", pattern=r"^1\.(?:2[0-9]|3[0-7])$")
+    """The version whose kubelet is foreseen, from 1.20 to 1.37."""
     workloads: dict[str, Probed] = {}
     """By the name of a workload, or `WORKLOAD/CONTAINER`."""
 
@@ -715,6 +717,7 @@ def _inconsistencies(system: System) -> Iterator[Problem]:
                 f"drill {name} expects no alert, so it needs `hold`: how long nothing may fire",
             )
     yield from _asked_of_nobody(system, known)
+    yield from _probed_without(system, known)
     yield from _waived_twice(system)
 
 
@@ -730,6 +733,25 @@ def _asked_of_nobody(system: System, known: set[str]) -> Iterator[Problem]:
                 said = f"{name} is to be scraped without {other!r}, which is no other process of an environment"
                 place = system.place("endpoints", "targets", name, "outages", other)
                 yield Problem(place, f"{said}; declared: {_listed(ours - {name})}")
+
+
+def _probed_without(system: System, known: set[str]) -> Iterator[Problem]:
+    """Yield the processes that the exercise of the probes would need and no environment has."""
+    for name, said in system.declaration.probes.workloads.items():
+        route = ("probes", "workloads", name)
+        if said.process is not None and said.process not in known:
+            text = f"{said.process!r} would stand for {name}, and no environment declares it"
+            yield Problem(system.place(*route, "process"), text + _offered(said.process, known))
+        others = known - {said.process or name}
+        for other in said.dependencies:
+            if other not in others:
+                text = f"{name} is to be exercised without {other!r}, which is no other process of an environment"
+                yield Problem(system.place(*route, "dependencies", other), text + _offered(other, others))
+
+
+def _offered(name: str, known: set[str]) -> str:
+    meant = nearest(name, known)
+    return f"; did you mean {_listed(meant)}?" if meant else f"; declared: {_listed(known)}"
 
 
 def _waived_twice(system: System) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from datetime import date
 from tocsin.artefacts.files import Artefacts
 from tocsin.exposition.cases import ENDPOINTS
 from tocsin.plan import DRILL, READABLE, alerts, artefact_findings
+from tocsin.probes import PROBES
 from tocsin.simulation import SIMULATION
 from tocsin.source import nearest, offered
 from tocsin.system import Kind, System, Waiver
@@ -91,14 +92,16 @@ def waiver_problem(
             return ""  # whether it fails is seen when it is performed: `drill_waiver_verdict`
         meant = nearest(subject, drills)
         return f"there is no drill {subject!r}" + (f"; did you mean {meant[0]}?" if meant else "")
-    if check == ENDPOINTS:
-        return ""  # whether it covers something is seen when its target is asked: `waiver_verdict`
+    if check in (ENDPOINTS, PROBES):
+        return ""  # whether it covers something is seen when that is asked: `waiver_verdict`
     if check == SIMULATION:
         named = {f"{SIMULATION}@{file}#{group}/{name}" for _, name, group, file, _ in alerts(artefacts)}
         return "" if waiver.finding in named else "there is no such alert: remove it, or correct its key"
     if check in checks or "/" in check:  # a slash: of another linter, whose checks only its report knows
         return "" if waiver.finding in found() else "it covers no finding: remove it, or correct its key"
     if check != READABLE:
-        return f"there is no check {check!r}; {offered(check, [DRILL, ENDPOINTS, READABLE, SIMULATION, *checks])}"
+        return (
+            f"there is no check {check!r}; {offered(check, [DRILL, ENDPOINTS, PROBES, READABLE, SIMULATION, *checks])}"
+        )
     own = {f.key for kind in Kind for f in artefact_findings(system, artefacts, kind) or ()}
     return "" if waiver.finding in own else "it covers no finding: remove it, or correct its key"

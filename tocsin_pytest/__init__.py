@@ -8,6 +8,7 @@ from tocsin_pytest.performing import (
     pytest_configure_node,
     pytest_xdist_node_collection_finished,
 )
+from tocsin_pytest.probing import probe_case, probe_waiver
 from tocsin_pytest.proving import alert_proof, owners_test
 from tocsin_pytest.settling import (
     artefact_case,
@@ -36,6 +37,8 @@ __all__ = [
     "load_drill",
     "load_waiver",
     "owners_test",
+    "probe_case",
+    "probe_waiver",
     "pytest_addoption",
     "pytest_collection_finish",
     "pytest_collection_modifyitems",

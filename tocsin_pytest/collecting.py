@@ -13,13 +13,15 @@ import pytest
 from tocsin.checks import checks
 from tocsin.exposition.cases import ENDPOINTS
 from tocsin.plan import drill_key
+from tocsin.probes import PROBES
 from tocsin.runner import RunRequest
 from tocsin.system import Kind
 from tocsin_pytest.asking import endpoint_params, endpoint_waiver_params
+from tocsin_pytest.probing import probe_params, probe_waiver_params
 from tocsin_pytest.proving import alert_params, test_params
 from tocsin_pytest.session import DRILL_MARKERS, SESSION, SUITES
 
-ONLY_WHEN_NAMED = frozenset({"pipeline", ENDPOINTS, *DRILL_MARKERS})
+ONLY_WHEN_NAMED = frozenset({"pipeline", ENDPOINTS, PROBES, *DRILL_MARKERS})
 WAIVERS = re.compile(rf"test_(?P<marker>{'|'.join(DRILL_MARKERS)})_waivers\.py")
 """The module that asks whether the waivers of a marker's drills are needed."""
 
@@ -27,9 +29,10 @@ WAIVERS = re.compile(rf"test_(?P<marker>{'|'.join(DRILL_MARKERS)})_waivers\.py")
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out the waivers of drills where no drill is waived: nothing is asked, and nothing is lacking.
 
-    Endpoints are left out where they are not asked for: to know which there are takes all of a system's files.
+    Endpoints and probes are left out where they are not asked for: it takes all of a system's files to know them.
     """
-    if collection_path == SUITES / ENDPOINTS and ENDPOINTS not in asked_for(config.getoption("markexpr") or ""):
+    asked = asked_for(config.getoption("markexpr") or "")
+    if any(collection_path == SUITES / marker and marker not in asked for marker in (ENDPOINTS, PROBES)):
         return True
     match = WAIVERS.fullmatch(collection_path.name)
     session = config.stash.get(SESSION, None)
@@ -48,6 +51,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "owners_test": lambda _: test_params(metafunc.config),
         "endpoint_case": lambda _: endpoint_params(metafunc.config),
         "endpoint_waiver": lambda _: endpoint_waiver_params(metafunc.config),
+        "probe_case": lambda _: probe_params(metafunc.config),
+        "probe_waiver": lambda _: probe_waiver_params(metafunc.config),
         "artefact_case": lambda _: _artefacts(),
         "check_case": lambda _: _checks(),
         "report_case": _reports,

@@ -17,16 +17,18 @@ import pytest
 from tocsin.drill.planning import plan_drills
 from tocsin.drill.runs import has_begun, run_folder
 from tocsin.exposition.cases import ENDPOINTS
+from tocsin.probes import PROBES
 from tocsin.runner import RunRequest
 from tocsin.system import BadSystem, System, load_system
 from tocsin_pytest.collecting import asked_for
+from tocsin_pytest.probing import check_probed
 from tocsin_pytest.reporting import Reporting
 from tocsin_pytest.session import DRILL_MARKERS, SESSION, SUITES
 
 MARKERS = (
     "static: looks at files only; nothing is started and nothing is asked.",
     "endpoints: asks running targets for their metrics and judges what they expose; only when -m names it.",
-    "probes: asks the health checks of a running container, attempt by attempt.",
+    "probes: exercises the health checks of containers, under load, outages, starts and ends; only when -m names it.",
     "simulation: proves an alerting rule in virtual time with promtool, on synthesised series.",
     "routing: asks which receivers an alert reaches by the routes of Alertmanager.",
     "pipeline: sends synthesised series through a Prometheus and an Alertmanager of ours; only when -m names it.",
@@ -80,6 +82,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.args = [str(SUITES)]
     request = _session(config, Path(directory))
     config.stash[SESSION] = request
+    if PROBES in asked_for(config.option.markexpr or "") and not hasattr(config, "workerinput"):
+        check_probed(config)
     if not _only_looks(config):
         _default_allure(config, request.folder)
     if not hasattr(config, "workerinput"):

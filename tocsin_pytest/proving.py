@@ -22,10 +22,8 @@ from tocsin.simulation.proofs import AlertProof, alert_case, finding_key
 from tocsin.simulation.sharing import SharedProofs
 from tocsin.simulation.storage import cache_folder
 from tocsin.waivers import needed, waived
-from tocsin_pytest.session import SESSION
+from tocsin_pytest.session import PICTURES, SESSION
 
-PICTURES = "pictures"
-"""The folder of a run that holds pictures of what is not proven."""
 _MODEL = pytest.StashKey[Model]()
 _PROOFS = pytest.StashKey[SharedProofs]()
 

@@ -15,6 +15,8 @@ from tocsin.static import Examination, Request, examine
 SUITES = Path(suites.__file__).resolve().parent
 DRILL_MARKERS = ("load", "faults", "security")
 """The markers whose items judge drills; each has a suite `test_MARKER.py`, and one of its waivers."""
+PICTURES = "pictures"
+"""The folder of a run that holds pictures of what is wrong."""
 SESSION = pytest.StashKey[RunRequest]()
 """The system under test, and the run that this session is.
 

@@ -23,6 +23,8 @@ COLOURS = {
 """Of an attempt, by its outcome; an error is hollow besides, so that no reader needs to tell colours apart."""
 LEFT, TOP, ROW, BAR = 84, 22, 22, 10
 """Pixels: of the names, above the first row, of a row, of a bar in it."""
+NOTE = 14
+"""Pixels of a line of words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Timeline:
     until: float
     moments: tuple[Moment, ...]
     attempts: tuple[Made, ...] = ()
+    notes: tuple[tuple[float, str], ...] = ()
+    """What was done, and when."""
 
     @classmethod
     def of_prediction(cls, title: str, prediction: Prediction) -> Timeline:
@@ -71,7 +75,7 @@ class Timeline:
         """The stretches in which it is certainly ready."""
         changes = self.of(MarkKind.READINESS)
         found = []
-        for change, following in zip(changes, (*changes[1:], None), strict=True):
+        for change, following in zip(changes, (*changes[1:], None), strict=False):
             end = self.until if following is None else following.when.earliest
             if change.mark.ready and change.certain and end > change.when.latest:
                 found.append((change.when.latest, end))
@@ -90,26 +94,63 @@ class _Scale:
 
 def svg(timeline: Timeline, *, width: int = 720) -> str:
     """Return a timeline as an SVG of its own, about so many pixels wide."""
-    scale = _Scale(width, max(timeline.until, 1.0))
-    kinds = [kind for kind in ROWS if any(each.kind is kind for each in timeline.attempts)]
-    names = [*kinds, "ready", "restarts"]
-    height = TOP + ROW * len(names) + 26
+    return sheet("", [timeline], width=width)
+
+
+def sheet(title: str, timelines: Sequence[Timeline], *, width: int = 720) -> str:
+    """Return several timelines as one SVG, one under the other, on one scale."""
+    scale = _Scale(width, max(1.0, *(each.until for each in timelines)))
+    top = TOP if title else 0
+    bodies: list[str] = []
+    for each in timelines:
+        lines, height = _body(each, scale)
+        bodies += [f'<g transform="translate(0 {top})">', *lines, "</g>"]
+        top += height
+    shown = title or timelines[0].title
     lines = [
         (
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-            f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11" role="img">'
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{top}" '
+            f'viewBox="0 0 {width} {top}" font-family="sans-serif" font-size="11" role="img">'
         ),
-        f"<title>{escape(timeline.title)}</title>",
-        f'<text x="4" y="13" font-weight="bold">{escape(timeline.title)}</text>',
+        f"<title>{escape(shown)}</title>",
+        f'<rect width="{width}" height="{top}" fill="#ffffff"/>',
     ]
+    lines += [f'<text x="4" y="13" font-size="13" font-weight="bold">{escape(title)}</text>'] if title else []
+    return "\n".join([*lines, *bodies, "</svg>", ""])
+
+
+def _body(timeline: Timeline, scale: _Scale) -> tuple[list[str], int]:
+    """Return the rows of a timeline, and how many pixels they take."""
+    kinds = [kind for kind in ROWS if any(each.kind is kind for each in timeline.attempts)]
+    changes = {
+        "ready": timeline.of(MarkKind.READINESS),
+        "restarts": (*timeline.of(MarkKind.RESTART), *timeline.of(MarkKind.KILL)),
+    }
+    names = [*kinds, *(name for name, moments in changes.items() if moments or not kinds)]
+    noted = TOP + NOTE * len(timeline.notes)
+    lines = [f'<text x="4" y="13" font-weight="bold">{escape(timeline.title)}</text>']
+    lines += _notes(timeline, scale, noted + ROW * len(names))
     for number, name in enumerate(names):
-        lines.append(f'<text x="4" y="{TOP + ROW * number + 14}">{name}</text>')
+        lines.append(f'<text x="4" y="{noted + ROW * number + 14}">{name}</text>')
     for number, kind in enumerate(kinds):
-        lines += _dots([each for each in timeline.attempts if each.kind is kind], scale, TOP + ROW * number)
-    lines += _readiness(timeline, scale, TOP + ROW * len(kinds))
-    lines += _restarts(timeline, scale, TOP + ROW * (len(kinds) + 1))
-    lines += _axis(scale, TOP + ROW * len(names))
-    return "\n".join([*lines, "</svg>", ""])
+        lines += _dots([each for each in timeline.attempts if each.kind is kind], scale, noted + ROW * number)
+    if "ready" in names:
+        lines += _readiness(timeline, scale, noted + ROW * names.index("ready"))
+    if "restarts" in names:
+        lines += _restarts(timeline, scale, noted + ROW * names.index("restarts"))
+    lines += _axis(scale, noted + ROW * len(names))
+    return lines, noted + ROW * len(names) + 26
+
+
+def _notes(timeline: Timeline, scale: _Scale, bottom: float) -> Iterator[str]:
+    """Yield what was done: a line down from its words, which stand one under the other so that none collide."""
+    for number, (second, text) in enumerate(timeline.notes):
+        x, y = scale.x(second), TOP + NOTE * number
+        right = x > (LEFT + scale.width) / 2
+        anchor, at = ("end", x - 4) if right else ("start", x + 4)
+        yield f'<line x1="{x}" x2="{x}" y1="{y}" y2="{bottom}" stroke="#9e9e9e" stroke-dasharray="2 2"/>'
+        words = escape(f"{second:.1f} s {text}")
+        yield f'<text x="{at}" y="{y + 10}" text-anchor="{anchor}" fill="#616161">{words}</text>'
 
 
 def _dots(attempts: Sequence[Made], scale: _Scale, top: float) -> Iterator[str]:

@@ -45,6 +45,8 @@ class Scene:
     effort: Effort
     folder: Path
     """Where its episodes are kept."""
+    asked: frozenset[str] = frozenset()
+    """Kinds of experiments that were asked for by name."""
 
     @property
     def version(self) -> Version:
@@ -73,7 +75,8 @@ class Scene:
 
     def _named(self, process: str) -> Iterator[str]:
         declared = self.environment.processes[process]
-        for text in (*declared.command, *declared.environment.values()):
+        own = self.subject.declared.environment if process == self.subject.process else {}
+        for text in (*declared.command, *{**declared.environment, **own}.values()):
             yield from _ADDRESS.findall(text)
 
 
@@ -83,13 +86,15 @@ class Bench:
 
     scene: Scene
     supervisor: Supervisor
-    exits: Pulse
-    """Beats whenever a process has ended."""
+    changes: Pulse
+    """Beats whenever a process has ended, or something else has changed that is waited for."""
     port: int = 0
     others: dict[str, Service] = field(default_factory=dict)
     frozen: set[str] = field(default_factory=set)
     process: Process | None = None
     """The one that runs, or ran last."""
+    still: Process | None = None
+    """The one that was made to stand still."""
 
     @property
     def name(self) -> str:
@@ -137,6 +142,21 @@ class Bench:
         """Send the subject's process a signal; return when (Unix time). Raises SupervisorTrouble if it is gone."""
         return await asyncio.to_thread(self.supervisor.signal, self._own, number, tree=tree)
 
+    async def stand_still(self) -> Process:
+        """SIGSTOP the subject's process, with all that comes from it; return which that was."""
+        await self.signal(signal.SIGSTOP, tree=True)
+        self.still = self._own
+        return self._own
+
+    async def terminate(self) -> float:
+        """SIGTERM the subject's process; return when (Unix time). Raises SupervisorTrouble if it is gone.
+
+        One that stands still and has a handler for it does not hear it; the supervisor would wake it.
+        """
+        if self.still is self.process and await asyncio.to_thread(_handles, self._own.pid, signal.SIGTERM):
+            return time.time()
+        return await self.signal(signal.SIGTERM)
+
     @property
     def _own(self) -> Process:
         if self.process is None:
@@ -148,15 +168,17 @@ class Bench:
         """Whether the subject's process runs."""
         return self.process is not None and self.process.exited is None
 
-    async def launch(self) -> Process:
-        """Start the subject's process, and do not wait for anything. Raises SupervisorTrouble."""
-        declared = self.scene.environment.processes[self.name]
-        texts = (*declared.command, *declared.environment.values())
+    async def launch(self, *, fresh: bool = False) -> Process:
+        """Start the subject's process, and do not wait for anything; `fresh` at another port, as a new pod has its own.
+
+        Raises SupervisorTrouble.
+        """
+        texts = (*self.scene.environment.processes[self.name].command, *self._variables.values())
         chosen = any("{port}" in text for text in texts)
-        if not self.port and chosen:
+        if chosen and (fresh or not self.port):
             self.port = free_port()
         self.process = await asyncio.to_thread(self._launch, self.port if chosen else 0)
-        if not self.port:  # it has a port of its own, which its log tells
+        if not chosen:  # it has a port of its own, which its log tells
             self.port = await asyncio.to_thread(self._told_port, self.process)
         return self.process
 
@@ -170,9 +192,15 @@ class Bench:
             env={
                 **os.environ,
                 "PYTHONUNBUFFERED": "1",
-                **{key: filled(text, known) for key, text in declared.environment.items()},
+                **{key: filled(text, known) for key, text in self._variables.items()},
             },
         )
+
+    @property
+    def _variables(self) -> Mapping[str, str]:
+        """The environment variables that are declared for it."""
+        declared = self.scene.environment.processes[self.name].environment
+        return {**declared, **self.scene.subject.declared.environment}
 
     def _known(self, port: int) -> Mapping[str, Any]:
         processes = self.scene.environment.processes
@@ -194,7 +222,7 @@ class Bench:
     async def exited(self, within: float) -> ProcessExit | None:
         """Return how the subject's process ended, as soon as it has; None if it has not within so many seconds."""
         process = self._own
-        await self.exits.until(lambda: process.exited is not None, asyncio.get_running_loop().time() + within)
+        await self.changes.until(lambda: process.exited is not None, asyncio.get_running_loop().time() + within)
         return process.exited
 
     async def end(self, *, seconds: float = STOPPED_WITHIN) -> ProcessExit | None:
@@ -213,16 +241,27 @@ class Bench:
         directory = scene.system.directory / scene.environment.processes[self.name].directory
         return askings_of(scene.subject, self.port, directory=directory)
 
+    def some_askings(self) -> tuple[Mapping[ProbeKind, Asking], Mapping[ProbeKind, str]]:
+        """Return the same. Raises ValueError if nothing can be asked."""
+        found, unasked = self.askings()
+        if not found:
+            raise ValueError(nothing_asked(self.scene.subject, unasked))
+        return found, unasked
+
     @property
     def cpu_seconds(self) -> float:
         """What the subject's process has used so far."""
         return usage([self._own]).cpu_seconds
 
-    async def well(self) -> None:
-        """Have everything run, and every probe succeed once. Raises EngineTrouble if that cannot be had in time."""
+    async def others_well(self) -> None:
+        """Have the processes run that are called. Raises EngineTrouble."""
         for name in self.others:
             await self.thaw(name)
             await self.revive(name)
+
+    async def well(self) -> None:
+        """Have everything run, and every probe succeed once. Raises EngineTrouble if that cannot be had in time."""
+        await self.others_well()
         if not self.running:
             await self.launch()
         began = time.monotonic()
@@ -253,6 +292,22 @@ class Bench:
         return EngineTrouble(what, str(self._own.log), f"{said}. The end of its log:\n{tail(self._own)}")
 
 
+def _handles(pid: int, number: int) -> bool:
+    """Tell whether a process catches or ignores a signal (proc(5), status: SigCgt and SigIgn)."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return False
+    masks = [int(line.split()[1], 16) for line in lines if line.startswith(("SigCgt:", "SigIgn:"))]
+    return any(mask >> (number - 1) & 1 for mask in masks)
+
+
+def watched(scene: Scene) -> float:
+    """Return for how many seconds a start is watched at most: twice the budget of its startup probe."""
+    startup = scene.subject.spec.probe(ProbeKind.STARTUP)
+    return scene.effort.boot if startup is None else min(2 * startup.timing.budget, scene.effort.longest_boot)
+
+
 def askings_of(
     subject: Subject, port: int, *, host: str = "127.0.0.1", directory: Path = Path("/")
 ) -> tuple[Mapping[ProbeKind, Asking], Mapping[ProbeKind, str]]:
@@ -267,3 +322,11 @@ def askings_of(
         else:
             found[spec.kind] = Asking(handler, spec.timeout)
     return found, unasked
+
+
+def nothing_asked(subject: Subject, unasked: Mapping[ProbeKind, str]) -> str:
+    """Return why no probe of a subject can be asked."""
+    return "; ".join(unasked.values()) or (
+        f"none of the probes of {subject.name} ({subject.place}) can be asked: each must have exactly one of httpGet,"
+        " tcpSocket, grpc and exec"
+    )

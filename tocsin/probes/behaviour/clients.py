@@ -1,6 +1,7 @@
 """Clients of a container, who go on whatever becomes of it: requests at a steady rate, each on a connection of its own.
 
-They wait for no answer before they ask again (an open loop), as clients of a Service do, who know nothing of each other.
+They wait for no answer before they ask again (an open loop): a Service's clients know nothing of each
+other.
 """
 
 from __future__ import annotations
@@ -78,7 +79,11 @@ class Clients:
     async def _once(self) -> None:
         sent = self.tape.now
         self.tape.sent += 1
-        made = await try_once(self.wanted.handler, self.patience)
+        try:
+            made = await try_once(self.wanted.handler, self.patience)
+        except asyncio.CancelledError:
+            self.tape.lost.append((sent, "there was no answer, and nobody left to give one"))
+            raise
         if why := self.wanted.lost(made):
             self.tape.lost.append((sent, why))
         else:
@@ -92,6 +97,4 @@ class Clients:
         _, waiting = await asyncio.wait(tasks, timeout=within)
         for task in waiting:
             task.cancel()
-        if waiting:
-            await asyncio.gather(*waiting, return_exceptions=True)
-            self.tape.lost += [(self.tape.now, "there was no answer, and nobody left to give one") for _ in waiting]
+        await asyncio.gather(*waiting, return_exceptions=True)

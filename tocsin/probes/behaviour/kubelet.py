@@ -11,14 +11,14 @@ import asyncio
 import contextlib
 import math
 import random
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tocsin.engines.trouble import EngineTrouble
 from tocsin.probes.backoff import Backoff, overshoot
 from tocsin.probes.behaviour.asking import Asking, finished
-from tocsin.probes.behaviour.bench import Bench
-from tocsin.probes.behaviour.pulse import Pulse, until_moment
+from tocsin.probes.behaviour.bench import Bench, watched
+from tocsin.probes.behaviour.pulse import until_moment
 from tocsin.probes.behaviour.tape import Tape
 from tocsin.probes.container import LEAST_GRACE, Standing, grace_of, restarts
 from tocsin.probes.handlers import attempt
@@ -29,6 +29,9 @@ from tocsin.probes.versions import JITTER_ALWAYS, MANUAL_TRIGGER, STARTED_INHERI
 from tocsin.probes.window import Window
 from tocsin.probes.worker import ContainerView, PodView, Result, Step, Worker, is_due
 from tocsin.supervisor import SupervisorTrouble
+
+_HOPELESS = 2
+"""Ends by itself after which a container that was never ready is not waited for any longer."""
 
 
 @dataclass(slots=True)
@@ -57,7 +60,6 @@ class LocalKubelet:
     bench: Bench
     tape: Tape
     tracks: dict[ProbeKind, Track] = field(default_factory=dict)
-    changed: Pulse = field(default_factory=Pulse)
     instance: int = -1
     """Of the process, counted from 0."""
     began: float = 0.0
@@ -70,6 +72,8 @@ class LocalKubelet:
     restarts: int = 0
     condemned: ProbeKind | None = None
     """The probe that failed, as long as nothing has followed from it."""
+    ends: int = 0
+    """How often it ended by itself."""
     over: bool = False
     finished_at: float | None = None
     """When the newest instance that ended did so, by the loop's clock."""
@@ -77,9 +81,9 @@ class LocalKubelet:
     chance: random.Random = field(default_factory=random.Random)
 
     async def run(self, stopped: asyncio.Event) -> None:
-        """Start the container and have it live until the event is set. Raises SupervisorTrouble, EngineTrouble.
+        """Start the container and have it live until the event is set; its process is left as it is then.
 
-        Its process is left as it is.
+        Raises Trouble, and ValueError where a probe cannot be asked here.
         """
         self.chance = random.Random(f"{self.bench.scene.effort.seed} {self.tape.name} {self.tape.subject}")  # noqa: S311
         await self._start()
@@ -89,14 +93,30 @@ class LocalKubelet:
 
     async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Wait until something holds of it, so many seconds at most; return whether it does."""
-        return await self.changed.until(condition, asyncio.get_running_loop().time() + seconds)
+        return await self.bench.changes.until(condition, asyncio.get_running_loop().time() + seconds)
+
+    async def get_ready(self) -> None:
+        """Wait until the container is ready. Raises EngineTrouble if that cannot be had in time."""
+        scene = self.bench.scene
+        patience = watched(scene) + scene.effort.well
+        await self.until(lambda: self.ready or self.over or self.ends >= _HOPELESS, patience)
+        if self.ready:
+            return
+        what = f"{scene.subject.name} did not get ready under a kubelet"
+        last = self.tape.attempts[-1] if self.tape.attempts else None
+        said = (
+            f"the last attempt, of {last.kind}: {last.message or last.outcome}" if last else "no probe could be asked"
+        )
+        raise EngineTrouble(what, f"in {self.tape.now:.1f} s, with {self.ends} ends by itself", said)
 
     def _place_ticks(self) -> None:
         """Give the workers their ticks: they began at one moment, some time before the container (up to 1.20: each).
 
         (Kubernetes: the workers of a pod are made when its sync begins, before its images are there.)
         """
-        askings, self.tape.unasked = self.bench.askings()
+        askings, unasked = self.bench.askings()
+        if unasked:
+            raise ValueError("; ".join(unasked.values()))
         spec, version = self.bench.scene.subject.spec, self.bench.scene.version
         longest = max((each.period for each in spec.probes), default=0.0)
         before = self.chance.uniform(0.0, longest)
@@ -131,8 +151,7 @@ class LocalKubelet:
     def _refresh(self, cause: Cause) -> None:
         """Make Ready anew."""
         track = self.tracks.get(ProbeKind.READINESS)
-        declared = self.bench.scene.subject.spec.probe(ProbeKind.READINESS) is not None
-        good = not declared or (track is not None and self._stored(track.worker) is Result.SUCCESS)
+        good = track is None or self._stored(track.worker) is Result.SUCCESS
         running = self.standing is Standing.RUNNING
         ready = running and self.started and good
         if ready is self.ready:
@@ -148,14 +167,14 @@ class LocalKubelet:
 
     def _mark(self, kind: MarkKind, number: int, cause: Cause) -> None:
         self.tape.marked(kind, number, str(cause))
-        self.changed.beat()
+        self.bench.changes.beat()
 
     def _poke(self) -> None:
         """Have readiness tried out of turn, as each new status of a container that is not ready does."""
         track = self.tracks.get(ProbeKind.READINESS)
         if track and self.started and not self.ready and self.bench.scene.version.has(MANUAL_TRIGGER):
             track.poked = True
-            self.changed.beat()
+            self.bench.changes.beat()
 
     async def _work(self, kind: ProbeKind) -> None:
         """Be a worker: at each tick, or when poked, do what its rules say."""
@@ -164,7 +183,7 @@ class LocalKubelet:
         step = Step.SKIP
         while step is not Step.STOP:
             due = track.due
-            poked = await self.changed.until(lambda: track.poked, due) and loop.time() < due
+            poked = await self.bench.changes.until(lambda: track.poked, due) and loop.time() < due
             started = loop.time()
             track.poked = False
             if poked:
@@ -174,8 +193,6 @@ class LocalKubelet:
             step = await self._probe(kind, track, due)
             if not poked:
                 track.tick = following(track.tick, started - track.origin, track.worker.spec.period)
-            elif track.due < loop.time():  # of the ticks that passed meanwhile one is kept
-                track.tick = max(track.tick, following(track.tick - 1, started - track.origin, track.worker.spec.period))
 
     async def _probe(self, kind: ProbeKind, track: Track, due: float) -> Step:
         before = track.worker
@@ -185,6 +202,7 @@ class LocalKubelet:
             made = await attempt(track.asking.handler, track.asking.timeout)
             self.tape.attempted(kind, made, due=due, started=started, instance=instance)
             track.worker = track.worker.judge(made.outcome)
+            self.bench.changes.beat()
         if track.worker.stored is not before.stored or track.worker.identity != before.identity:
             self._follow(kind, track.worker)
         return step
@@ -215,14 +233,12 @@ class LocalKubelet:
             self._poke()
         if stored is Result.FAILURE and self.condemned is None:
             self.condemned = kind
-            self.changed.beat()
+            self.bench.changes.beat()
 
     async def _live(self) -> None:
         """Follow the process: it is ended where a probe failed, or ends by itself, and is started again."""
-        both = _Either(self.bench.exits, self.changed)
         while not self.over:
-            process = await both.until(lambda: not self.bench.running or self.condemned is not None)
-            del process
+            await self.bench.changes.until(lambda: not self.bench.running or self.condemned is not None)
             if self.condemned is not None and self.bench.running:
                 await self._killed(self.condemned)
             else:
@@ -238,31 +254,32 @@ class LocalKubelet:
         hook = min(subject.spec.pre_stop, grace)
         if await self.bench.exited(hook) is None:
             with contextlib.suppress(SupervisorTrouble):  # it may end at this moment
-                await self.bench.signal(signal.SIGTERM)
-                self.tape.did("SIGTERM")
+                self.tape.did("SIGTERM", self.tape.of_unix(await self.bench.terminate()))
             if await self.bench.exited(max(grace - hook, LEAST_GRACE)) is None:
                 self.tape.did("SIGKILL")
         exited = await self.bench.destroy()
         self.tape.did(str(exited))
         before, self.finished_at = self.finished_at, asyncio.get_running_loop().time()
         # The instance that has just been ended counts as running in the status that this decision is made from.
-        await self._comes_back(before, exited.code, Cause.failed(kind), held_exits=True)
+        await self._comes_back(before, exited.code, Cause.failed(kind), by_probe=True)
 
     async def _ended_by_itself(self) -> None:
         exited = await self.bench.destroy()  # of what it left behind
         self.tape.did(str(exited))
+        self.ends += 1
+        self.bench.changes.beat()
         self.finished_at = asyncio.get_running_loop().time()
         self.standing = Standing.TERMINATED
         self._refresh(Cause.ENDED)
-        await self._comes_back(self.finished_at, exited.code, Cause.ENDED, held_exits=False)
+        await self._comes_back(self.finished_at, exited.code, Cause.ENDED, by_probe=False)
 
-    async def _comes_back(self, finished: float | None, code: int | None, cause: Cause, *, held_exits: bool) -> None:
+    async def _comes_back(self, finished: float | None, code: int | None, cause: Cause, *, by_probe: bool) -> None:
         """Start it again, now or when its backoff is over, unless its policy is against it."""
         sidecar = self.bench.scene.subject.spec.sidecar
         policy = "Always" if sidecar else self.bench.scene.subject.pod.restart_policy
         now = Window.at(asyncio.get_running_loop().time())
         held = finished is not None and self.backoff.holds(now, Window.at(finished))[0]
-        decided = code if held or not held_exits else None
+        decided = code if held or not by_probe else None
         if not restarts(policy, decided):
             self._is_over()
             return
@@ -271,7 +288,7 @@ class LocalKubelet:
             cause, finished = Cause.BACKED_OFF, self.finished_at
         if finished is not None:
             self.backoff = self.backoff.started(Window.at(asyncio.get_running_loop().time()), Window.at(finished))[0]
-        self.started = self.started and held_exits and not held
+        self.started = self.started and by_probe and not held
         await self._start()
         self.restarts += 1
         self._mark(MarkKind.RESTART, self.restarts, cause)
@@ -289,22 +306,3 @@ class LocalKubelet:
         self.standing = Standing.TERMINATED
         self._refresh(Cause.ENDED)
         self._mark(MarkKind.OVER, 1, Cause.POLICY)
-
-
-@dataclass(frozen=True, slots=True)
-class _Either:
-    """Wakes for the beats of two pulses."""
-
-    first: Pulse
-    second: Pulse
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until a condition holds."""
-        while not condition():
-            tasks = [asyncio.create_task(each.until(condition)) for each in (self.first, self.second)]
-            try:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)

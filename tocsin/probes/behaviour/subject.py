@@ -75,7 +75,7 @@ class Subject:
             raise ValueError(f"{self.name} has no {kind} probe")
         if spec.handler != "exec":
             return handler_of(self._here(spec, port), host)
-        command = self.declared.commands.get(str(kind))
+        command = self.declared.commands.get(kind.value)
         if not command:
             raise ValueError(
                 f"the {kind} probe of {self.name} ({self.probe_place(kind)}) runs a command in its container, which is"
