@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from tocsin.engines.rule_engines import RuleEngine, RuleFiles, Said, rule_engine, run_files
 from tocsin.model import Model
 from tocsin.promql import parse
 from tocsin.promql.mutants import Operator
+from tocsin.report.proofs.text import print_report
 from tocsin.simulation.coverage import coverage
 from tocsin.simulation.mutation import (
     Fate,
@@ -307,3 +310,25 @@ def test_every_engine_sees_what_the_owners_tests_cover(path: str | None, tmp_pat
     found = coverage(Model.of(tmp_path), rule_engine(Path(path)))
     assert {each.id.partition("@")[0]: each.covered for each in found.alerts} == {
         "Tested": True, "Untested": False, "Broken": False, "Always": False}  # fmt: skip
+
+
+def test_survivors_are_shown_as_diffs() -> None:
+    """Ten of them, or all; with what became of the others, before our tests and the owner's."""
+    fates = {"mutants": 14, "killed": 2, "survived": 12, "equivalent": 0, "probably equivalent": 0}
+    survivor = {"fate": "survived", "id": "A@r.yml::g", "description": "> made >=", "diff": "- x > 1\n+ x >= 1"}
+    scored = {**fates, "score": 2 / 14, "score_of_all": 2 / 14}
+    survivors = [{**survivor, "reason": f"reason {number}"} for number in range(12)]
+    mutation = {**scored, "survivors": survivors, "owners": {**scored, "survivors": []}}
+    report = {"engines": ["2.42.0"], "alerts": [], "mutation": mutation, "coverage": {}}
+
+    def printed(*, whole: bool) -> str:
+        console = Console(file=io.StringIO(), width=200, record=True)
+        print_report(console, report, whole=whole)
+        return console.export_text()
+
+    some, everything = printed(whole=False), printed(whole=True)
+    assert "mutants before our tests: 14: 2 killed, 12 survived; score 14.3% without equivalent ones" in some
+    assert "mutants before the owner's tests: 14:" in some
+    assert "survived A@r.yml::g: > made >= (reason 0)\n  - x > 1\n  + x >= 1" in some
+    assert (some.count("reason "), everything.count("reason ")) == (10, 12)
+    assert "and 2 more mutants (--all)" in some

@@ -1,4 +1,8 @@
-"""A body read leniently: its series by name, whatever is wrong with it."""
+"""A body read leniently: its series by name, whatever is wrong with it.
+
+Not by the lexer, which reads as a server does and loses a broken line, or the body: a saved body that was cut or edited
+still tells which metrics there are, and names and labels are all that is wanted of it.
+"""
 
 from __future__ import annotations
 

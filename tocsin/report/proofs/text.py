@@ -17,6 +17,8 @@ _STYLES = {"proven": "green", "dead": "bold red", "refuted": "bold red", "open":
 _SHORT = {"not applicable": "-", "no contract": "-"}
 MOST_LINES = 60
 """Alerts that are listed where nothing is wrong with them; of more, only those with which something is."""
+MOST_SURVIVORS = 10
+"""Mutants that are shown where nobody asks for all."""
 _MOST_SERIES = 6
 _COLUMN = 66
 
@@ -32,7 +34,7 @@ def print_report(console: Console, report: Report, *, whole: bool = False) -> No
     for each in alerts:
         for line in _reasons(each):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
-    for line in (*_files(alerts), *_besides(report), summary(report)):
+    for line in (*_files(alerts), *_besides(report, whole=whole), summary(report)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -149,7 +151,7 @@ def _files(alerts: Sequence[Report]) -> Iterator[str]:
         yield f"{name:<{width}}  {len(own):>4} alerts, {fires['proven']:>4} fire, {whole:>4} proven in all{rest}"
 
 
-def _besides(report: Report) -> Iterator[str]:
+def _besides(report: Report, *, whole: bool) -> Iterator[str]:
     """Yield what was found of the owner's tests, and of mutants."""
     coverage = report.get("coverage") or {}
     if coverage.get("by_alert"):
@@ -160,4 +162,26 @@ def _besides(report: Report) -> Iterator[str]:
         yield from (f"  {said}" for said in coverage.get("findings", ()))
     mutation = report.get("mutation") or {}
     if mutation.get("mutants"):
-        yield f"mutation score {mutation['score']:.1%} of {mutation['mutants']} mutants"
+        yield f"mutants before our tests: {_fates(mutation)}"
+        owners = mutation.get("owners") or {}
+        if owners.get("mutants"):
+            yield f"mutants before the owner's tests: {_fates(owners)}"
+        yield from _survivors(mutation["survivors"], whole=whole)
+
+
+def _fates(mutation: Report) -> str:
+    """Return the score of mutants, and what became of them."""
+    names = ("killed", "survived", "equivalent", "probably equivalent")
+    counts = ", ".join(f"{mutation[name]} {name}" for name in names if mutation.get(name))
+    scores = f"score {mutation['score']:.1%} without equivalent ones, {mutation['score_of_all']:.1%} of all"
+    return f"{mutation['mutants']}: {counts}; {scores}"
+
+
+def _survivors(survivors: Sequence[Report], *, whole: bool) -> Iterator[str]:
+    """Yield the mutants that no test tells from their rule, each as a diff."""
+    shown = survivors if whole else survivors[:MOST_SURVIVORS]
+    for each in shown:
+        yield f"{each['fate']} {each['id']}: {each['description']} ({each['reason']})"
+        yield from (f"  {line}" for line in str(each["diff"]).splitlines())
+    if len(shown) < len(survivors):
+        yield f"and {len(survivors) - len(shown)} more mutants (--all)"
