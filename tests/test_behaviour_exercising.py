@@ -25,10 +25,11 @@ from tocsin.probes.behaviour.episode import read_episodes
 from tocsin.probes.behaviour.exercising import exercise, folder_of, is_done
 from tocsin.probes.behaviour.experiment import Experiment
 from tocsin.probes.behaviour.experiments import idle
+from tocsin.probes.behaviour.subject import subjects
 from tocsin.probes.behaviour.tape import Tape
 from tocsin.probes.handlers.reason import Reason
 from tocsin.probes.specification import ProbeKind
-from tocsin.system import BadSystem
+from tocsin.system import BadSystem, load_system
 
 LIVENESS, READINESS = ProbeKind.LIVENESS, ProbeKind.READINESS
 QUICK = replace(SMALL, attempts=10, outage_least=0.5)
@@ -268,6 +269,21 @@ def test_what_only_the_manifests_can_tell_is_found(tmp_path: Path) -> None:
     assert "no load profile 'pagers'" in str(load)
     nowhere = system(tmp_path / "nowhere", probes={"lifecycle": {}})
     assert "no manifest has a workload 'shop' with probes" in str(next(problems(nowhere)))
+
+
+def test_the_reference_says_all_that_is_needed() -> None:
+    """Both of its containers are subjects, with a load that is there and everything that they call."""
+    reference = load_system(Path(__file__).parents[1] / "fixtures/systems/dharmamind")
+    model = Model.of(reference.directory, reference)
+
+    assert not list(problems(model))
+    found = {each.name: each for each in subjects(model, "local")}
+    assert set(found) == {"backend/backend", "frontend/frontend"}
+    for each in found.values():
+        scene = Scene(each, reference, "local", reference.environment("local")[1], SMALL, Path())
+        assert set(scene.dependencies) == set(each.declared.dependencies)
+        assert each.declared.load is not None
+        assert not each.pre_stop_unknown
 
 
 def test_probes_of_all_kinds_are_subjects(tmp_path: Path) -> None:

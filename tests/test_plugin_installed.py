@@ -108,7 +108,7 @@ def test_the_installed_writes_its_reports(installed: Path, tmp_path: Path) -> No
 def test_the_installed_brings_its_load_profiles(installed: Path, tmp_path: Path) -> None:
     """A drill may name a profile of Tocsin's without having a file of it."""
     (tmp_path / "asking.py").write_text(
-        "from pathlib import Path\nfrom tocsin.drill.profiles import profile_path\n"
+        "from pathlib import Path\nfrom tocsin.engines.profiles import profile_path\n"
         "print(profile_path(Path(), 'browse'))\n"
     )
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.probe_scenarios import FAILING, LIVENESS, READINESS, live, ready, startup, until
 from tocsin.probes.application import Application
-from tocsin.probes.attempt import HANGS, Behaviour
-from tocsin.probes.ground import REAL_1_20, Ground, Latencies, from_source
+from tocsin.probes.attempt import HANGS, OK, REFUSED, Behaviour
+from tocsin.probes.ground import IDEAL, MEASURED, REAL_1_20, Ground, Latencies, from_source
 from tocsin.probes.marks import Cause, Mark, MarkKind, Seen
 from tocsin.probes.prediction import allowed_width, cells, predict
 from tocsin.probes.setup import Setup
 from tocsin.probes.simulator import simulate
-from tocsin.probes.specification import ContainerSpec, PodSpec, ProbeSpec
+from tocsin.probes.specification import ContainerSpec, PodSpec, ProbeKind, ProbeSpec, probe_spec
 from tocsin.probes.versions import Version
 from tocsin.probes.window import Window, joined
 
@@ -163,3 +165,32 @@ def test_joined() -> None:
     windows = [Window(3, 4), Window(0, 1), Window(1, 2)]
     assert joined(windows) == (Window(0, 2), Window(3, 4))
     assert joined(windows, gap=1) == (Window(0, 4),)
+
+
+@given(
+    tick=st.integers(0, 99),
+    boots=st.integers(1, 40),
+    period=st.sampled_from((1.0, 3.0, 10.0)),
+    failures=st.integers(1, 3),
+    seed=st.integers(0, 5),
+)
+@settings(max_examples=150, deadline=None)
+def test_a_life_is_the_same_with_and_without_its_idle_ticks(
+    tick: int, boots: int, period: float, failures: int, seed: int
+) -> None:
+    """What is left out changes nothing, not even where a tick and a start fall on one moment."""
+    probes = (
+        probe_spec(ProbeKind.LIVENESS, period=period, failures=failures),
+        probe_spec(ProbeKind.READINESS, period=period, failures=1),
+    )
+    answers = Behaviour.of((boots / 10, OK), (boots / 10 + 30.0, REFUSED))
+    made = Setup(ContainerSpec(probes=probes), (Application.answering(answers),))
+    origins = {each.kind: Window.at(-tick / 10) for each in probes}
+
+    chance = MEASURED.drawn(seed) if seed else IDEAL.whole  # at 0 a container starts at the very tick that ended it
+
+    def marks(*, trace: bool) -> dict[Mark, float]:
+        found = simulate(made, 150.0, origins=origins, chance=chance, trace=trace)
+        return {mark: min(windows).earliest for mark, windows in found.marks.items()}
+
+    assert marks(trace=False) == pytest.approx(marks(trace=True))

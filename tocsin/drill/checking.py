@@ -9,7 +9,7 @@ from tocsin.artefacts.rules import read_groups
 from tocsin.drill.admission import refusals
 from tocsin.drill.planning import PlannedDrill, loads_at, receivers_at
 from tocsin.drill.preparation import Sources, read_sources
-from tocsin.drill.profiles import profile_path
+from tocsin.engines.profiles import profile_path
 from tocsin.source import offered
 from tocsin.system import Allowed, BadSystem, Problem, System
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.deadline import DeadlineExceeded, Unmet, wait_until
-from tocsin.drill.profiles import SHIPPED, profile_path
 from tocsin.engines.locust import Load as LoadRun
 from tocsin.engines.locust import LoadSettings
+from tocsin.engines.profiles import SHIPPED, profile_path
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.supervisor import Kind, Supervisor
 from tocsin.system import Load

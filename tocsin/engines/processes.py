@@ -172,25 +172,38 @@ def start_process(
     `directory` is the system's; `running` are those that were started before it, whose addresses it may ask for; port 0
     is any that is free. Raises EngineTrouble if it does not start, and Stopped if `stop` is set.
     """
+    command = service_command(environment, name, directory=directory, running=running, port=port)
+    return start_service(supervisor, command, stop=stop)
+
+
+def service_command(
+    environment: Environment,
+    name: str,
+    *,
+    directory: Path,
+    running: Mapping[str, Service],
+    port: int = 0,
+    more: Mapping[str, str] | None = None,
+) -> ServiceCommand:
+    """Return how a process is started, its placeholders filled in; `more` are environment variables over its own."""
     declared = environment.processes[name]
     known: dict[str, Any] = {"python": sys.executable, "port": port}
     known |= {f"{n}.{part}": "" for n, p in environment.processes.items() if p.optional for part in ("url", "port")}
     known |= {f"{n}.url": service.url for n, service in running.items()}
     known |= {f"{n}.port": service.port for n, service in running.items()}
     known |= {"memory_bytes": declared.memory_bytes, "cores": declared.cores}
-    command = ServiceCommand(
+    return ServiceCommand(
         name=name,
         argv=tuple(filled(part, known) for part in declared.command),
         cwd=directory / declared.directory,
         env={
             **os.environ,
             "PYTHONUNBUFFERED": "1",
-            **{key: filled(text, known) for key, text in declared.environment.items()},
+            **{key: filled(text, known) for key, text in {**declared.environment, **(more or {})}.items()},
         },
         listens=re.compile(declared.listening) if declared.listening else PRINTED_URL,
         ready=declared.ready,
     )
-    return start_service(supervisor, command, stop=stop)
 
 
 def filled(text: str, known: Mapping[str, Any]) -> str:

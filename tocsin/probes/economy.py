@@ -154,7 +154,7 @@ def _rearmed(track: Track, when: Window) -> list[Track]:
         if due > track.due.latest:
             return [*found, track]
         latest = when.latest - due + period if number > first else math.inf
-        part = track.origin.clipped(earliest=when.earliest - due, latest=latest)
+        part = track.origin.clipped(earliest=when.earliest - due - _ROUNDING, latest=latest)
         if part is not None:
             found.append(replace(track, origin=part, due=Window.at(due), skips=None))
         if track.origin.earliest + due >= when.latest:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import signal
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from tocsin.engines.processes import Processes, filled, start_process
-from tocsin.engines.service import PRINTED_URL, Service
+from tocsin.engines.processes import Processes, service_command, start_process
+from tocsin.engines.service import Service, ServiceCommand
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.probes.behaviour.asking import Asking, ask
 from tocsin.probes.behaviour.effort import Effort
@@ -173,7 +170,9 @@ class Bench:
 
         Raises SupervisorTrouble.
         """
-        texts = (*self.scene.environment.processes[self.name].command, *self._variables.values())
+        declared = self.scene.environment.processes[self.name]
+        variables = {**declared.environment, **self.scene.subject.declared.environment}
+        texts = (*declared.command, *variables.values())
         chosen = any("{port}" in text for text in texts)
         if chosen and (fresh or not self.port):
             self.port = free_port()
@@ -183,41 +182,28 @@ class Bench:
         return self.process
 
     def _launch(self, port: int) -> Process:
-        declared = self.scene.environment.processes[self.name]
-        known = self._known(port)
-        return self.supervisor.start(
+        command = self._command(port)
+        return self.supervisor.start(command.name, command.argv, cwd=command.cwd, env=command.env)
+
+    def _command(self, port: int) -> ServiceCommand:
+        """Return how its process is started, with what system.yaml has the manifest give it."""
+        return service_command(
+            self.scene.environment,
             self.name,
-            [filled(part, known) for part in declared.command],
-            cwd=self.scene.system.directory / declared.directory,
-            env={
-                **os.environ,
-                "PYTHONUNBUFFERED": "1",
-                **{key: filled(text, known) for key, text in self._variables.items()},
-            },
+            directory=self.scene.system.directory,
+            running=self.others,
+            port=port,
+            more=self.scene.subject.declared.environment,
         )
-
-    @property
-    def _variables(self) -> Mapping[str, str]:
-        """The environment variables that are declared for it."""
-        declared = self.scene.environment.processes[self.name].environment
-        return {**declared, **self.scene.subject.declared.environment}
-
-    def _known(self, port: int) -> Mapping[str, Any]:
-        processes = self.scene.environment.processes
-        known: dict[str, Any] = {"python": sys.executable, "port": port}
-        known |= {f"{n}.{part}": "" for n, p in processes.items() if p.optional for part in ("url", "port")}
-        known |= {f"{n}.url": service.url for n, service in self.others.items()}
-        known |= {f"{n}.port": service.port for n, service in self.others.items()}
-        declared = processes[self.name]
-        return known | {"memory_bytes": declared.memory_bytes, "cores": declared.cores}
 
     def _told_port(self, process: Process) -> int:
-        listening = self.scene.environment.processes[self.name].listening
-        pattern = re.compile(listening) if listening else PRINTED_URL
-        seconds = self.scene.effort.boot
-        return int(
-            await_line(process, pattern, what=f"{self.name} did not say where it listens", seconds=seconds)["port"]
+        said = await_line(
+            process,
+            self._command(0).listens,
+            what=f"{self.name} did not say where it listens",
+            seconds=self.scene.effort.boot,
         )
+        return int(said["port"])
 
     async def exited(self, within: float) -> ProcessExit | None:
         """Return how the subject's process ended, as soon as it has; None if it has not within so many seconds."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tocsin.engines.profiles import profile_of
 from tocsin.model import Model
-from tocsin.probes.behaviour.loading import profile_of
 from tocsin.source import nearest
 from tocsin.system import Problem
 

@@ -6,27 +6,20 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from tocsin.deadline import DeadlineExceeded, Unmet, wait_until
 from tocsin.engines.locust import Load, LoadSettings
+from tocsin.engines.profiles import SHIPPED, profile_of
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.probes.behaviour.bench import Bench
 from tocsin.probes.behaviour.tape import Tape
 from tocsin.supervisor import Kind
 from tocsin.system import ProbedLoad
 
-SHIPPED = Path(__file__).resolve().parents[3] / "loadprofiles"
 BEGUN_WITHIN = 30.0
 """Seconds for a profile to send its first request; importing Locust takes one or two."""
 BEGINS, ENDS = "load begins", "load ends"
-
-
-def profile_of(system: Path, name: str) -> Path | None:
-    """Return the file of a profile: the system's own, or one that Tocsin brings; None if there is none."""
-    found = (folder / f"{name}.py" for folder in (system / "loadprofiles", SHIPPED))
-    return next((path for path in found if path.is_file()), None)
 
 
 @asynccontextmanager

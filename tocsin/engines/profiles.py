@@ -12,13 +12,18 @@ NOT_PROFILES = {"recording", "shapes", "steady", "groups", "bound", "__init__"}
 """Modules that profiles share."""
 
 
+def profile_of(system: Path, name: str) -> Path | None:
+    """Return the file of a profile; None if there is none."""
+    found = (folder / f"{name}.py" for folder in (system / "loadprofiles", SHIPPED) if name not in NOT_PROFILES)
+    return next((path for path in found if path.is_file()), None)
+
+
 def profile_path(system: Path, name: str, place: Place | None = None) -> Path:
     """Return the file of a profile; raises BadSystem, at the place that names it, if there is none."""
+    path = profile_of(system, name)
+    if path is not None:
+        return path
     folders = (system / "loadprofiles", SHIPPED)
-    for folder in folders:
-        path = folder / f"{name}.py"
-        if path.is_file() and name not in NOT_PROFILES:
-            return path
     known = sorted({p.stem for folder in folders for p in folder.glob("*.py")} - NOT_PROFILES)
     meant = nearest(name, known)
     raise BadSystem(
