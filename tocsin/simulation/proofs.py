@@ -204,7 +204,8 @@ def _skews(proof: AlertProof) -> Iterable[str]:
         if each.refused:
             yield f"{name} does not load the rule: {each.refused}"
         elif each.standing is not own.standing:
-            yield f"fires is {own.standing} on {first}, {each.standing} on {name}"
+            why = f" ({' '.join(each.reason.split())[:200]})" if each.reason else ""
+            yield f"fires is {own.standing} on {first}, {each.standing} on {name}{why}"
         elif each.refuted and proof.grounded is not Ground.REFUTED:
             yield f"on {name} no input that this system can give fires it: {each.refuted}"
         elif each.differs:
