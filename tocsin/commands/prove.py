@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -64,20 +65,47 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prove, print, and return the exit code. Raises BadSystem for bad input and EngineTrouble."""
     directory, files = _asked_for(options.paths)
-    engines = _engines(options.engine)
+    engines, shard = _engines(options.engine), read_shard(options.shard)
+    with ThreadPoolExecutor(1) as pool:
+        # Where it is known how many processes there will be, they begin while this one reads the system too.
+        begun = None
+        if options.progress is None and (options.workers or 0) > 1:
+            begun = pool.submit(prove_in_shards, _again(options), shard, options.workers, _tell(options))
+        report = _whole(options, directory, files, engines, begun)
+    return _finish(options, report)
+
+
+def _whole(
+    options: argparse.Namespace,
+    directory: Path,
+    files: list[str] | None,
+    engines: tuple[RuleEngine, ...],
+    begun: Future[dict[str, Any]] | None,
+) -> dict[str, Any]:
+    """Return the report, of processes that have `begun`, of such that begin now, or of this one."""
+    shard = read_shard(options.shard)
     model = Model.of(directory, load_system(directory) if (directory / FILE).is_file() else None)
     every = subjects(model, keep=files)
     if not every:
         raise BadSystem((Problem(Place(str(directory)), "holds no alerting rule: there is nothing to prove"),))
-    shard = read_shard(options.shard)
     chosen = shard.of(every)
     workers = _workers(options, len(chosen))
+    covered = options.progress is None and shard.index == 1
+    if begun is not None:
+        coverage = _coverage(model, engines[0], options) if covered else None
+        report = begun.result()
+        return {**report, "coverage": coverage} if coverage is not None else report
     if workers > 1:
         report = prove_in_shards(_again(options), shard, workers, _tell(options))
     else:
         report = _report(options, model, every, chosen, engines)
-    if options.progress is None and shard.index == 1:
+    if covered:
         report["coverage"] = _coverage(model, engines[0], options)
+    return report
+
+
+def _finish(options: argparse.Namespace, report: dict[str, Any]) -> int:
+    """Print a report, and return the exit code."""
     if options.json:
         if not options.quiet:
             print(f"tocsin: {summary(report)}", file=sys.stderr)
