@@ -161,6 +161,9 @@ def test_a_gauge_does_not_speak_for_the_dead(pod: Service) -> None:
             for victim in victims[:-1]:
                 victim.kill()
             wait_until(lambda: len(workers(pod)) == 1, seconds=20, what="they are dead")
+            wait_until(  # a process that is killed lets go of its memory first, and is gone a moment later
+                lambda: scrape_of_the_living(pod)["dharmamind_workers"] == 1, seconds=20, what="they are seen to be"
+            )
             left = scrape_of_the_living(pod)
         finally:
             os.kill(pod.process.pid, signal.SIGCONT)
@@ -195,10 +198,14 @@ def test_resources_are_those_of_all_workers(pod: Service) -> None:
 
 def test_every_worker_says_how_it_does(pod: Service) -> None:
     """The level shown is the worst of the workers', and sinks by itself when that one has recovered or died."""
-    for _ in range(5):
-        ask(pod, "GET", "/api/meditations", headers={"X-Drill-Fault": "error"})
+
+    def known() -> bool:
+        for _ in range(5):  # again and again: on a busy machine the window may be over before anybody looks
+            ask(pod, "GET", "/api/meditations", headers={"X-Drill-Fault": "error"})
+        return written_level(pod) == 4.0
+
     level = 'dharmamind_performance_level{signal="error_rate"}'
-    wait_until(lambda: written_level(pod) == 4.0, seconds=30, what="it is known without anybody having asked")
+    wait_until(known, seconds=30, what="it is known without anybody having asked")
     assert {scrape(pod)[level] for _ in range(8)} == {4.0}
     for worker in workers(pod):
         worker.kill()

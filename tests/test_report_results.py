@@ -66,6 +66,7 @@ class CasePart(Strict):
     line: int
     message: str
     seconds: Seconds
+    picture: str
 
 
 class AlertPart(Strict):

@@ -19,7 +19,7 @@ from tocsin.model import Model
 from tocsin.report.judgements import lines_of, shown_of
 from tocsin.report.judgements.text import told
 from tocsin.waivers import waived
-from tocsin_pytest.session import SESSION
+from tocsin_pytest.session import SESSION, lacking, waiver_params
 from tocsin_pytest.settling import proven
 
 _MODEL = pytest.StashKey[Model]()
@@ -35,18 +35,12 @@ def endpoint_params(config: pytest.Config) -> Iterator[object]:
             yield pytest.param((target.name, question), id=f"{target.name}-{question}")
     if not targets:
         where = f"environment {session.environment}" if session.environment else "no environment was named, so it"
-        yield _lacking(f"{session.system.name}: {where} has no targets that can be asked", "no-targets")
+        yield lacking(f"{session.system.name}: {where} has no targets that can be asked", "no-targets")
 
 
 def endpoint_waiver_params(config: pytest.Config) -> Iterator[object]:
     """Yield the waivers of what is wrong with targets."""
-    session = config.stash[SESSION]
-    waivers = session.system.declaration.waivers
-    found = [(i, waiver) for i, waiver in enumerate(waivers) if waiver.finding.startswith(f"{ENDPOINTS}@")]
-    for index, waiver in found:
-        yield pytest.param(index, id=waiver.finding)
-    if not found:
-        yield _lacking(f"{session.system.name} waives nothing of its targets", "no-waivers")
+    yield from waiver_params(config.stash[SESSION], ENDPOINTS, "targets")
 
 
 @pytest.fixture
@@ -114,7 +108,3 @@ def _said(config: pytest.Config) -> dict[str, Said]:
 def evidence_of(run: Path) -> Path:
     """Return where a run keeps what its targets answered."""
     return run / "endpoints"
-
-
-def _lacking(reason: str, name: str) -> object:
-    return pytest.param(None, id=name, marks=pytest.mark.skip(reason=reason))

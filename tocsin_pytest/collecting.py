@@ -19,7 +19,7 @@ from tocsin.system import Kind
 from tocsin_pytest.asking import endpoint_params, endpoint_waiver_params
 from tocsin_pytest.probing import probe_params, probe_waiver_params
 from tocsin_pytest.proving import alert_params, test_params
-from tocsin_pytest.session import DRILL_MARKERS, SESSION, SUITES
+from tocsin_pytest.session import DRILL_MARKERS, SESSION, SUITES, lacking
 
 ONLY_WHEN_NAMED = frozenset({"pipeline", ENDPOINTS, PROBES, *DRILL_MARKERS})
 WAIVERS = re.compile(rf"test_(?P<marker>{'|'.join(DRILL_MARKERS)})_waivers\.py")
@@ -90,7 +90,7 @@ def _drills(session: RunRequest, marker: str) -> Iterator[object]:
         yield pytest.param(name, id=name)
     if not names:
         where = f"environment {session.environment}" if session.environment else "no environment"
-        yield _lacking(f"{session.system.name} ({where}) declares no {marker} drills", f"no-{marker}-drills")
+        yield lacking(f"{session.system.name} ({where}) declares no {marker} drills", f"no-{marker}-drills")
 
 
 def _waived_drills(session: RunRequest, marker: str) -> list[str]:
@@ -114,7 +114,7 @@ def _reports(session: RunRequest) -> Iterator[object]:
     if reports:
         yield pytest.param(None, id="reports")
     else:
-        yield _lacking(f"{session.system.name} names no reports of other linters", "no-reports")
+        yield lacking(f"{session.system.name} names no reports of other linters", "no-reports")
 
 
 def _waivers(session: RunRequest) -> Iterator[object]:
@@ -122,11 +122,7 @@ def _waivers(session: RunRequest) -> Iterator[object]:
     for index, waiver in enumerate(waivers):
         yield pytest.param(index, id=waiver.finding)
     if not waivers:
-        yield _lacking(f"{session.system.name} waives nothing", "no-waivers")
-
-
-def _lacking(reason: str, name: str) -> object:
-    return pytest.param(None, id=name, marks=pytest.mark.skip(reason=reason))
+        yield lacking(f"{session.system.name} waives nothing", "no-waivers")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -21,7 +21,7 @@ from tocsin.probes.behaviour.questions import Seen, questions
 from tocsin.probes.behaviour.subject import Subject, subjects
 from tocsin.system import BadSystem
 from tocsin.waivers import waived
-from tocsin_pytest.session import PICTURES, SESSION
+from tocsin_pytest.session import PICTURES, SESSION, lacking, waiver_params
 from tocsin_pytest.settling import proven
 
 _MODEL = pytest.StashKey[Model]()
@@ -38,7 +38,7 @@ def probe_params(config: pytest.Config) -> Iterator[object]:
             yield pytest.param((name, question), id=f"{name}-{question}", marks=group)
     if not found:
         where = f"environment {session.environment}" if session.environment else "no environment was named, so it"
-        yield _lacking(f"{session.system.name}: {where} has no process of a container with probes", "no-probes")
+        yield lacking(f"{session.system.name}: {where} has no process of a container with probes", "no-probes")
 
 
 def check_probed(config: pytest.Config) -> None:
@@ -49,13 +49,7 @@ def check_probed(config: pytest.Config) -> None:
 
 def probe_waiver_params(config: pytest.Config) -> Iterator[object]:
     """Yield the waivers of what is wrong with probes."""
-    session = config.stash[SESSION]
-    waivers = session.system.declaration.waivers
-    found = [(i, waiver) for i, waiver in enumerate(waivers) if waiver.finding.startswith(f"{PROBES}@")]
-    for index, waiver in found:
-        yield pytest.param(index, id=waiver.finding)
-    if not found:
-        yield _lacking(f"{session.system.name} waives nothing of its probes", "no-waivers")
+    yield from waiver_params(config.stash[SESSION], PROBES, "probes")
 
 
 @pytest.fixture
@@ -170,7 +164,3 @@ def _progress(config: pytest.Config) -> Progress | None:
 def evidence_of(run: Path) -> Path:
     """Return where a run keeps what it saw of probes."""
     return run / PROBES
-
-
-def _lacking(reason: str, name: str) -> object:
-    return pytest.param(None, id=name, marks=pytest.mark.skip(reason=reason))

@@ -22,7 +22,7 @@ from tocsin.simulation.proofs import AlertProof, alert_case, finding_key
 from tocsin.simulation.sharing import SharedProofs
 from tocsin.simulation.storage import cache_folder
 from tocsin.waivers import needed, waived
-from tocsin_pytest.session import PICTURES, SESSION
+from tocsin_pytest.session import PICTURES, SESSION, lacking
 
 _MODEL = pytest.StashKey[Model]()
 _PROOFS = pytest.StashKey[SharedProofs]()
@@ -87,8 +87,7 @@ def owners_test(request: pytest.FixtureRequest) -> CaseResult:
 
 
 def _lacking(config: pytest.Config, said: str, name: str) -> object:
-    reason = f"{config.stash[SESSION].system.name} {said}"
-    return pytest.param(None, id=name, marks=pytest.mark.skip(reason=reason))
+    return lacking(f"{config.stash[SESSION].system.name} {said}", name)
 
 
 def _model(config: pytest.Config) -> Model:

@@ -1,5 +1,6 @@
 """What every part of the plugin knows: the system under test, and where the suites are."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,18 @@ def artefacts_of(config: pytest.Config) -> Artefacts:
     if _ARTEFACTS not in config.stash:
         config.stash[_ARTEFACTS] = read(config.stash[SESSION].system)
     return config.stash[_ARTEFACTS]
+
+
+def waiver_params(session: RunRequest, marker: str, what: str) -> Iterator[object]:
+    """Yield the waivers of what is wrong with something that a marker asks for, each by its number."""
+    waivers = session.system.declaration.waivers
+    found = [(i, waiver) for i, waiver in enumerate(waivers) if waiver.finding.startswith(f"{marker}@")]
+    for index, waiver in found:
+        yield pytest.param(index, id=waiver.finding)
+    if not found:
+        yield lacking(f"{session.system.name} waives nothing of its {what}", "no-waivers")
+
+
+def lacking(reason: str, name: str) -> object:
+    """Return the one item where there is nothing to ask: it is skipped, and says why."""
+    return pytest.param(None, id=name, marks=pytest.mark.skip(reason=reason))
