@@ -203,6 +203,29 @@ def test_a_stale_marker_is_in_the_dump_alone(stack: Stack, tmp_path: Path) -> No
         promtool.tsdb_dump(tmp_path / "absent", "up", start=0, end=1)
 
 
+@pytest.mark.parametrize(("panics", "read"), [(1, True), (2, True), (9, False)])
+def test_a_storage_on_which_promtool_panics_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, panics: int, *, read: bool
+) -> None:
+    """It goes wrong on cue, so many times; then the real promtool has its say, of a storage with nothing in it."""
+    counter, storage = tmp_path / "count", tmp_path / "tsdb"
+    (storage / "wal").mkdir(parents=True)
+    script = tmp_path / "promtool"
+    script.write_text(
+        f'#!/bin/sh\necho x >> "{counter}"\n'
+        f'if [ $(wc -l < "{counter}") -le {panics} ]; then echo "panic: expected newly cut file" >&2; exit 2; fi\n'
+        f'exec "{find_engine(Engine.PROMTOOL)}" "$@"\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("TOCSIN_PROMTOOL", str(script))
+    if read:
+        assert list(promtool.tsdb_dump(storage, "up", start=0, end=1)) == []
+    else:
+        with pytest.raises(EngineTrouble, match="panic: expected"):
+            promtool.tsdb_dump(storage, "up", start=0, end=1)
+    assert len(counter.read_text().splitlines()) == min(panics + 1, promtool.READS)
+
+
 def test_a_restart_keeps_port_and_data(stack: Stack) -> None:
     """The log is used again and holds the old address; the new one is another process on the same port and data."""
     stack.prometheus.await_working(jobs=["node"], rules=2)
