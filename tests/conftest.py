@@ -11,3 +11,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--parity-report", metavar="FILE", help="write each change, predicted and observed, to this file")
     group.addoption("--parity-record", metavar="FILE", help="write what was observed to this file (gzipped JSON)")
     group.addoption("--parity-record-attempts", metavar="FILE", help="the same for the single attempts")
+    group.addoption("--parity-record-endpoints", metavar="FILE", help="the same for the table of endpoints")

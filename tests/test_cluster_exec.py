@@ -16,11 +16,12 @@ import pytest
 from tests.parity import NAME_OF_IMAGE
 from tests.parity.runner import NAMESPACE, Workbench
 from tocsin.deadline import Unmet, wait_until
+from tocsin.engines.kubernetes_api import Access
+from tocsin.engines.kubernetes_exec import NotRun, exit_code
 from tocsin.probes.attempt import Outcome
-from tocsin.probes.cluster import Access, Cluster
-from tocsin.probes.cluster_exec import NotAllowed, PodContainer, container_command, exit_code
+from tocsin.probes.cluster import Cluster
+from tocsin.probes.cluster_exec import NotAllowed, PodContainer, container_command
 from tocsin.probes.handlers import Exec, attempt_now
-from tocsin.probes.handlers.exec import CommandNotRun
 from tocsin.probes.handlers.reason import Reason
 
 KUBECONFIG = os.environ.get("TOCSIN_KUBECONFIG", "")
@@ -45,7 +46,7 @@ def test_a_status_tells_the_exit_code(status: dict[str, object], code: int) -> N
     ],
 )
 def test_whatever_else_it_tells_the_command_was_not_run(status: bytes, said: str) -> None:
-    with pytest.raises(CommandNotRun, match=said):
+    with pytest.raises(NotRun, match=said):
         exit_code(status)
 
 

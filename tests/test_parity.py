@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.parity import NAME_OF_IMAGE, single_attempts
+from tests.parity import NAME_OF_IMAGE, endpoints, single_attempts
 from tests.parity.comparison import LEAST_MISSED, MISREADINGS, Compared, compare, summary, table
 from tests.parity.generator import LEFT_OUT, scenarios
 from tests.parity.recording import Run, write
@@ -109,4 +109,17 @@ def test_single_attempts_end_as_foreseen(request: pytest.FixtureRequest) -> None
         for name, (_, _, foreseen) in single_attempts.BEHAVIOURS.items()
         if single_attempts.outcome(found[name]) is not foreseen
     }
+    assert wrong == {}
+
+
+def test_every_endpoint_is_taken_as_foreseen(request: pytest.FixtureRequest) -> None:
+    """What the table of tests/probe_endpoints says of each behaviour, asked from another pod's probe."""
+    with Cluster(Path(KUBECONFIG)) as cluster:
+        performed = run(cluster, endpoints.serving, at_once=AT_ONCE, image=IMAGE, await_events=True)
+    found = endpoints.outcomes(performed)
+    if path := kept(request, "--parity-record-endpoints"):
+        endpoints.write(performed, path)
+    if not any(each["counts"] for each in found.values()):
+        pytest.skip("the kubelet's probe counts cannot be read, and outcomes are read from them")
+    wrong = {name: each for name, each in found.items() if each["outcome"] != endpoints.ASKED[name].expected}
     assert wrong == {}

@@ -58,3 +58,18 @@ def test_the_newest_kubelet_is_imitated_where_nothing_is_said() -> None:
     assert isinstance(made, HttpGet)
     assert made.kubelet is NEWEST
     assert (NEWEST.minimum_tls > OLD.minimum_tls, OLD.user_agent) == (True, "kube-probe/1.20")
+
+
+@pytest.mark.parametrize(
+    ("kubelet", "go"),
+    [
+        (Kubelet(1, 20), 15),
+        (Kubelet(1, 20, built_with=19), 19),
+        (Kubelet(1, 24), 18),
+        (Kubelet(1, 32), 23),
+        (Kubelet(1, 33), 24),
+        (NEWEST, 24),
+    ],
+)
+def test_a_kubelet_reads_by_the_rules_of_its_go(kubelet: Kubelet, go: int) -> None:
+    assert kubelet.go == go

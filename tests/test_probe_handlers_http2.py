@@ -26,6 +26,7 @@ from tocsin.probes.handlers.http2 import (
 )
 from tocsin.probes.handlers.http2_reply import read_reply
 from tocsin.probes.handlers.http_body import read_at_most
+from tocsin.probes.handlers.kubelet import NEWEST
 from tocsin.probes.handlers.reason import Broken, Reason
 
 REQUESTS = (
@@ -65,9 +66,9 @@ def events(*frames: bytes, settings: bytes = SETTINGS, count: int = 1) -> list[E
     return asyncio.run(take())
 
 
-def reply(*frames: bytes) -> tuple[int, bytes]:
+def reply(*frames: bytes, go: int = NEWEST.go) -> tuple[int, bytes]:
     """Return status and body of these frames."""
-    stream = Http2(Script(SETTINGS + b"".join(frames)))  # type: ignore[arg-type]
+    stream = Http2(Script(SETTINGS + b"".join(frames)), go)  # type: ignore[arg-type]
 
     async def take() -> tuple[int, bytes]:
         head, body = await read_reply(stream)
@@ -210,12 +211,16 @@ def test_a_body_has_the_length_that_it_declares() -> None:
         reply(HEAD, frame(Kind.DATA, END_STREAM, STREAM, b"hello!"))
 
 
-def test_replies_of_1xx_are_passed_over_five_times() -> None:
+def test_replies_of_1xx_are_passed_over_five_times_until_go_1_24_and_then_as_long_as_they_are_short() -> None:
     hint = frame(Kind.HEADERS, END_HEADERS, STREAM, encode([(":status", "103")]))
     last = frame(Kind.HEADERS, END_HEADERS | END_STREAM, STREAM, OK)
-    assert reply(hint * 5, last) == (200, b"")
+    assert reply(hint * 5, last, go=23) == reply(hint * 6, last, go=24) == (200, b"")
     with pytest.raises(Broken, match="too many 1xx"):
-        reply(hint * 6, last)
+        reply(hint * 6, last, go=23)
+    large = frame(Kind.HEADERS, END_HEADERS, STREAM, encode([(":status", "103"), ("x", "a" * (3 << 20))]))
+    assert reply(large * 3, last) == (200, b"")
+    with pytest.raises(Broken, match="too large"):
+        reply(large * 4, last)
 
 
 def test_trailers_end_a_body() -> None:

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from tests.probe_endpoints.raw import End, Piece, told
 from tocsin.probes.attempt import Outcome
-from tocsin.probes.handlers import Reason
+from tocsin.probes.handlers import HttpGet, Kubelet, Reason
 
 S, W, F, E = Outcome.SUCCESS, Outcome.WARNING, Outcome.FAILURE, Outcome.ERROR
+LONG = 20.0
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -57,7 +58,7 @@ def test_a_status_line(line: bytes, outcome: Outcome) -> None:
         (b"Content-Length: -2", F),
         (b"Content-Length: 0x2", F),
         (b"Content-Length: 99999999999999999999", F),
-        (b"Content-Length:", S),
+        (b"Content-Length:", F),
         (b"Content-Length : 9", S),
         (b"Content-Length: 9", E),
         (b"Transfer-Encoding: gzip", F),
@@ -65,10 +66,12 @@ def test_a_status_line(line: bytes, outcome: Outcome) -> None:
         (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", F),
         (b"Transfer-Encoding: Chunked", E),
         (b"X: a\r\n b", S),
-        (b": no name", S),
+        (b": no name", F),
         (b"no colon", F),
         (b" X: begins with a blank", F),
-        (b"X: \x00", S),
+        (b"X: \x00", F),
+        (b"X: \xff", S),
+        (b"X Y: z", S),
         (b"X: " + b"a" * 9000, S),
         (b"Transfer-Encoding: chunked\r\nTrailer: Content-Length", F),
     ],
@@ -82,7 +85,12 @@ def test_headers(headers: bytes, outcome: Outcome) -> None:
     [
         (b"2\r\nok\r\n0\r\n\r\n", S),
         (b"2;name=value\r\nok\r\n0\r\n\r\n", S),
-        (b"2\nok\r\n0\n\r\n", S),
+        (b"2\nok\r\n0\n\r\n", E),
+        (b"2\r\r\nok\r\n0\r\n\r\n", E),
+        (b"\r\n\r\n", E),
+        (b"1;" + b"x" * 3000 + b"\r\no\r\n0\r\n\r\n", S),
+        ((b"1;" + b"x" * 3000 + b"\r\no\r\n") * 6 + b"0\r\n\r\n", E),
+        ((b"800;" + b"x" * 3000 + b"\r\n" + b"o" * 2048 + b"\r\n") * 4 + b"0\r\n\r\n", S),
         (b"0002\r\nok\r\n0\r\n\r\n", S),
         (b"2\r\nok\r\n0\r\nX-Trailer: v\r\n\r\n", S),
         (b"2801\r\n" + b"x" * 10241, S),
@@ -103,6 +111,48 @@ def test_chunks(body: bytes, outcome: Outcome) -> None:
     assert told(CHUNKED + body).attempt.outcome is outcome
 
 
+HINT = b"HTTP/1.1 103 E\r\n\r\n"
+REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.mark.parametrize(
+    ("reply", "since", "before", "after"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX: \x00\r\n\r\nok", 20, S, F),
+        (b"HTTP/1.1 200 OK\r\nX: \x7f\r\n\r\nok", 20, S, F),
+        (b"HTTP/1.1 200 OK\r\nX\tY: z\r\n\r\nok", 20, S, F),
+        (CHUNKED + b"2\r\nok\r\n0\r\nX: \x00\r\n\r\n", 20, S, E),
+        (CHUNKED + (b"1;" + b"x" * 3000 + b"\r\no\r\n") * 6 + b"0\r\n\r\n", 21, S, E),
+        (b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\nok", 22, S, F),
+        (b"HTTP/1.1 204 N\r\nContent-Length:\r\n\r\n", 22, S, S),
+        (b"HTTP/1.1 200 OK\r\n: no name\r\n\r\nok", 23, S, F),
+        (CHUNKED + b"\r\n\r\n", 23, S, E),
+        (CHUNKED + b"2\nok\r\n0\r\n\r\n", 24, S, E),
+        (CHUNKED + b"2\r\r\nok\r\n0\r\n\r\n", 24, S, E),
+        (HINT * 6 + REPLY, 24, F, S),
+        (HINT * 6, 24, F, F),
+    ],
+)
+def test_what_a_later_go_takes_otherwise(reply: bytes, since: int, before: Outcome, after: Outcome) -> None:
+    def taken(go: int) -> Outcome:
+        return told(
+            reply, probe=lambda port: HttpGet("127.0.0.1", port, kubelet=Kubelet(built_with=go))
+        ).attempt.outcome
+
+    assert (taken(since - 1), taken(since)) == (before, after)
+
+
+def test_replies_of_1xx_and_the_reply_may_have_ten_mebibytes_together() -> None:
+    large = HINT.replace(b"\r\n\r\n", b"\r\nX: " + b"a" * (3 << 20) + b"\r\n\r\n")
+    assert told(large * 3 + REPLY, seconds=LONG).attempt.outcome is S
+    assert told(large * 4 + REPLY, seconds=LONG).attempt.reason is Reason.HEADERS_TOO_LONG
+
+    def old(port: int) -> HttpGet:
+        return HttpGet("127.0.0.1", port, kubelet=Kubelet(built_with=23))
+
+    assert told(large * 4 + REPLY, seconds=LONG, probe=old).attempt.outcome is S  # each may have as much
+
+
 def test_chunks_mean_nothing_to_http_1_0() -> None:
     made = told(b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n").attempt
     assert (made.outcome, made.message) == (S, "zz\r\n")
@@ -116,7 +166,8 @@ def test_bytes_that_come_one_by_one_are_the_same() -> None:
 def test_a_switch_of_protocol_is_read_to_its_end() -> None:
     switch = b"HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nhello"
     assert told(switch).attempt.outcome is F
-    assert told(switch, end=End.HANG, seconds=0.2).attempt.outcome is E
+    hanging = told(switch, end=End.HANG, seconds=0.2).attempt
+    assert (hanging.outcome, hanging.reason, hanging.status) == (E, Reason.SWITCHED_PROTOCOL, 101)
     assert told(switch.replace(b"Upgrade: x\r\n", b""), end=End.HANG).attempt.outcome is F
 
 

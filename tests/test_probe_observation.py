@@ -17,7 +17,8 @@ import pytest
 import yaml
 
 from tocsin.deadline import Unmet, wait_until
-from tocsin.probes.cluster import Cluster, ClusterUnreadable, PodWatch, in_cluster, read_kubeconfig
+from tocsin.engines.kubernetes_api import ClusterUnreadable, in_cluster, read_kubeconfig
+from tocsin.probes.cluster import Cluster, PodWatch
 from tocsin.probes.observation import Snapshot, event_seen, moment, observed, probe_counts
 
 START = "2026-11-26T08:00:00Z"

@@ -18,7 +18,7 @@ from tests.sick_processes.system import PROBES, probe, process, system
 from tocsin.finding import Severity
 from tocsin.probes.attempt import Outcome
 from tocsin.probes.behaviour.cases import Answered, Bar, answered, case_of, waiver_verdict
-from tocsin.probes.behaviour.episode import Action, Asked, Attempted, Episode, Foreseen, Marked
+from tocsin.probes.behaviour.episode import Action, Asked, Attempted, Episode, Foreseen, InstanceSeen, Marked, PodSeen
 from tocsin.probes.behaviour.pictures import draw
 from tocsin.probes.behaviour.questions import Seen, questions
 from tocsin.probes.behaviour.questions.measures import until_in_a_row
@@ -82,6 +82,41 @@ def boots(*seconds: float | None) -> dict[str, Episode]:
         )
         for n, taken in enumerate(seconds, 1)
     }
+
+
+CALM = PodSeen(
+    "shop-1",
+    before=True,
+    ready=((0.1, True),),
+    instances=(InstanceSeen(0, -60.0),),
+    successes={LIVENESS: 10, READINESS: 10},
+)
+ENDED = InstanceSeen(0, -60.0, 1.0, 137, "OOMKilled")
+AGAIN = InstanceSeen(1, 2.0)
+
+
+def watch(*pods: PodSeen, **more: Any) -> Episode:
+    """Return what was seen of a workload in a cluster while nothing was done to it."""
+    return episode("watch", **{"pods": pods or (CALM,), "differences": (), "kubernetes": "v1.31.2", **more})
+
+
+def killed(*, ready: float | None, started: float = 2.0, made: Any = WELL) -> Episode:
+    """Return a container that ended in the second second, and what came then."""
+    changes = ((0.1, True), (1.5, False)) + (() if ready is None else ((ready, True),))
+    pod = replace(CALM, ready=changes, instances=(ENDED, InstanceSeen(1, started)))
+    return replace(episode("kill", *of_pod(made), pods=(pod,)), lasted=30.0)
+
+
+def gone(*outcomes: Outcome, left: float | None) -> Episode:
+    """Return what readiness answered while the database had no pods, and when the pod left its Service."""
+    pod = replace(CALM, ready=((0.1, True),) + (() if left is None else ((left, False),)))
+    made = of_pod((attempts(READINESS, *outcomes),))
+    return replace(episode("without-database-gone", *made, pods=(pod,)), lasted=30.0)
+
+
+def of_pod(made: tuple[tuple[Attempted, ...], ...]) -> tuple[tuple[Attempted, ...], ...]:
+    """Return attempts as made on the pod."""
+    return tuple(tuple(replace(each, pod=CALM.name) for each in one) for one in made)
 
 
 @dataclass(frozen=True)
@@ -208,6 +243,69 @@ CASES = {
     "dear": Case(
         "probe-cost", named(episode("idle", *WELL, cpu_seconds=4.0), episode("cost", cpu_seconds=0.0)),
         ("warning container",), "an attempt costs 99.5 ms of CPU and there are 120 a minute: 19.9% of one core",
+    ),
+    "elsewhere": Case("runs-as-declared", {}, not_asked="does not run in a cluster"),
+    "runs as declared": Case("runs-as-declared", named(watch())),
+    "changed by hand": Case(
+        "runs-as-declared", named(watch(differences=("liveness: periodSeconds is 60 in the cluster, and 1",))),
+        ("error liveness",), "periodSeconds is 60",
+    ),
+    "changed grace": Case(
+        "runs-as-declared", named(watch(differences=("terminationGracePeriodSeconds is 5",))), ("error container",),
+    ),
+    "the cluster cannot be read": Case(
+        "runs-as-declared", named(watch(lacking="403")), unproven="403",
+    ),
+    "calm": Case("stays-well", named(watch(CALM))),
+    "calm, not counted": Case("stays-well", named(watch(replace(CALM, successes={}, failures={})))),
+    "a rollout of others": Case(
+        "stays-well", named(watch(replace(CALM, ready=((0.1, True), (3.0, False)), told_to_end=2.0))),
+    ),
+    "flips": Case(
+        "stays-well", named(watch(replace(CALM, ready=((0.1, True), (3.0, False), (4.0, True))))),
+        ("error readiness",), "ready, not ready, ready",
+    ),
+    "restarts": Case(
+        "stays-well", named(watch(replace(CALM, instances=(ENDED, AGAIN)))), ("error container",), "OOMKilled",
+    ),
+    "some fail": Case(
+        "stays-well", named(watch(replace(CALM, failures={READINESS: 2}))), ("warning readiness",), "2 of 12 attempts",
+    ),
+    "errors are counted nowhere": Case(
+        "stays-well", named(watch(replace(CALM, successes={LIVENESS: 10, READINESS: 1}))), ("error readiness",),
+        "of at least 9 attempts on shop-1 in 10 s, 1 were counted",
+    ),
+    "nothing was allowed": Case(
+        "follows-as-foreseen", named(watch(), episode("kill", lacking="add `kill` to `allow`", declined=True)),
+        not_asked="add `kill`",
+    ),
+    "comes back in time": Case("follows-as-foreseen", named(watch(), killed(ready=4.4))),
+    "comes back too late": Case(
+        "follows-as-foreseen", named(watch(), killed(ready=19.5)), ("error readiness",), "foreseen was 0.0 s to",
+    ),
+    "ready before it answers": Case(
+        "follows-as-foreseen",
+        named(watch(), killed(ready=3.2, made=(attempts(READINESS, *[FAILED] * 12, *[OK] * 12), WELL[0]))),
+        ("error readiness",), "was ready 0.2 to 1.2 s",
+    ),
+    "never comes back": Case(
+        "follows-as-foreseen", named(watch(), killed(ready=None)), ("error readiness",), "not ready",
+    ),
+    "nobody asked": Case("follows-as-foreseen", named(watch(), killed(ready=19.5, made=()))),
+    "started again late": Case(
+        "follows-as-foreseen", named(watch(), killed(ready=13.4, started=12.0)), ("error container",), "started again",
+    ),
+    "leaves in time": Case("follows-as-foreseen", named(watch(), gone(OK, OK, *[FAILED] * 8, left=4.5))),
+    "leaves too soon": Case(
+        "follows-as-foreseen", named(watch(), gone(OK, OK, *[FAILED] * 8, left=1.5)), ("error readiness",),
+        "from 1.5 s on",
+    ),
+    "does not leave": Case(
+        "follows-as-foreseen", named(watch(), gone(OK, OK, *[FAILED] * 8, left=None)), ("error readiness",),
+        "stayed ready",
+    ),
+    "leaves for nothing": Case(
+        "follows-as-foreseen", named(watch(), gone(*[OK] * 10, left=4.5)), ("error readiness",), "all attempts",
     ),
     "not counted": Case("probe-cost", named(episode("idle", *WELL), episode("cost")), unproven="was not counted"),
 }  # fmt: skip

@@ -127,6 +127,25 @@ class Ceilings(Declared):
     """How long the load of one drill may go on, in real seconds."""
 
 
+class InCluster(Declared):
+    """A Kubernetes cluster in which the system runs, and what may be done to it there: nothing, if nothing is said."""
+
+    kubeconfig: str | None = None
+    """A file, relative to system.yaml; else `$KUBECONFIG`, else ~/.kube/config, else the pod's own account."""
+    context: str = ""
+    """Of the kubeconfig; its current one if left out."""
+    namespace: str = Field("", pattern=r"^[a-z0-9-]*$")
+    """Where the workloads are; the one of each manifest if left out, else `default`."""
+    allow: tuple[Literal["ask", "exec", "rollout", "kill", "outage"], ...] = ()
+    """`ask`: a Job asks probes on the pod network; `exec`: commands of exec probes are run in their containers;
+    `rollout`: pods are made anew; `kill`: a container's process is told to end; `outage`: what a workload calls is
+    scaled to no pods. Everything is put back."""
+    image: str = "python:3.13-slim"
+    """Of the Job that asks: any image with a `python3` from 3.11 on."""
+    watch: Seconds = Field(60, gt=0, le=3600)
+    """For how many seconds it is watched when nothing is done to it."""
+
+
 class Environment(Declared):
     """Where drills happen: processes that we start, or addresses of what already runs."""
 
@@ -150,6 +169,8 @@ class Environment(Declared):
     allow_faults: tuple[str, ...] = ()
     allow_receivers: tuple[str, ...] = ()
     ceilings: Ceilings | None = None
+    cluster: InCluster | None = None
+    """Where its pods are, if they are in a Kubernetes cluster that can be asked."""
 
     @property
     def ours(self) -> bool:
@@ -165,8 +186,10 @@ class Environment(Declared):
     def _one_or_the_other(self) -> Environment:
         if self.processes and self.prometheus:
             raise ValueError("names both processes to start and a Prometheus that already runs; it must be one of them")
-        if not self.processes and not self.prometheus:
-            raise ValueError("names neither processes to start nor the address of a running Prometheus")
+        if self.processes and self.cluster:
+            raise ValueError("names both processes to start and a cluster where all runs already; give each its own")
+        if not self.processes and not self.prometheus and not self.cluster:
+            raise ValueError("names neither processes to start, nor the address of a running Prometheus, nor a cluster")
         if self.prometheus and self.factor != 1:
             raise ValueError("is already running, so nothing can be rewritten: its factor must be 1")
         if self.processes and self.pace != 1:
@@ -736,7 +759,12 @@ def _asked_of_nobody(system: System, known: set[str]) -> Iterator[Problem]:
 
 
 def _probed_without(system: System, known: set[str]) -> Iterator[Problem]:
-    """Yield the processes that the exercise of the probes would need and no environment has."""
+    """Yield the processes that the exercise of the probes would need and no environment has.
+
+    In a cluster they are workloads, which the manifests know.
+    """
+    if any(environment.cluster for environment in system.declaration.environments.values()):
+        return
     for name, said in system.declaration.probes.workloads.items():
         route = ("probes", "workloads", name)
         if said.process is not None and said.process not in known:

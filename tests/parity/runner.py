@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +19,8 @@ from tests.parity import NAME_OF_IMAGE
 from tests.parity.recording import Recorded, Run
 from tests.parity.scenario import SCRIPTS, Scenario
 from tocsin.deadline import Unmet, wait_until
-from tocsin.probes.cluster import Cluster, ClusterUnreadable, PodWatch
+from tocsin.engines.kubernetes_api import ClusterUnreadable
+from tocsin.probes.cluster import Cluster, PodWatch
 from tocsin.probes.observation import EventSeen, Incarnation, ProbeCount, observed
 
 NAMESPACE = "tocsin-parity"
@@ -170,18 +171,22 @@ EVENTS_SECONDS = 400.0
 
 def run(
     cluster: Cluster,
-    scenarios: Sequence[Scenario],
+    scenarios: Sequence[Scenario] | Callable[[Workbench], Sequence[Scenario]],
     *,
     at_once: int,
     image: str = NAME_OF_IMAGE,
     await_events: bool = False,
 ) -> Run:
-    """Run scenarios side by side, the longest first; if need be, wait until the kubelet has told all their events."""
+    """Run scenarios side by side, the longest first; if need be, wait until the kubelet has told all their events.
+
+    A function is given the namespace, to make what its scenarios need.
+    """
     bench = Workbench(cluster, image)
     began = os.getloadavg()[0]
     with bench.namespace(), PodWatch(cluster, NAMESPACE) as watch, Counting(cluster) as counting:
+        wanted = scenarios(bench) if callable(scenarios) else scenarios
         with ThreadPoolExecutor(at_once) as pool:
-            ordered = sorted(scenarios, key=lambda each: -(each.watched + each.init_seconds))
+            ordered = sorted(wanted, key=lambda each: -(each.watched + each.init_seconds))
             found = list(pool.map(lambda each: perform(bench, watch, each), ordered))
         if await_events:
             wait_until(lambda: _all_told(cluster, found), seconds=EVENTS_SECONDS, what="the events", every=3)

@@ -44,14 +44,19 @@ class ScriptedProbe:
     timeout: int = 1
     failures: int = 1
     successes: int = 1
+    host: str = ""
+    """Another host than the pod itself, where given, ..."""
+    port: int = 0
+    """... and its port."""
 
     def manifest(self) -> dict[str, Any]:
         """Return it as a pod has it."""
-        port = PORTS[self.kind]
+        port = self.port or PORTS[self.kind]
+        there = {"host": self.host} if self.host else {}
         actions: dict[str, dict[str, Any]] = {
-            "http": {"httpGet": {"path": f"/{self.kind}", "port": port}},
-            "https": {"httpGet": {"path": f"/{self.kind}", "port": port, "scheme": "HTTPS"}},
-            "tcp": {"tcpSocket": {"port": port}},
+            "http": {"httpGet": {"path": f"/{self.kind}", "port": port, **there}},
+            "https": {"httpGet": {"path": f"/{self.kind}", "port": port, "scheme": "HTTPS", **there}},
+            "tcp": {"tcpSocket": {"port": port, **there}},
             "exec": {"exec": {"command": ["python3", "-I", "-S", "/srv/server.py", "ask", str(port)]}},
             "missing-program": {"exec": {"command": ["/there/is/no/such/program"]}},
             "undeclared-port": {"httpGet": {"path": "/", "port": "undeclared"}},
@@ -72,6 +77,8 @@ class Script:
 
     phases: tuple[tuple[float, str], ...] = ((0.0, "ok"),)
     attempts: tuple[str, ...] = ()
+    beside: str = ""
+    """What a second port does, where there is one; a redirect may lead to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +183,8 @@ class Scenario:
 
 
 def _script(value: Mapping[str, Any]) -> Script:
-    return Script(tuple((float(since), str(action)) for since, action in value["phases"]), tuple(value["attempts"]))
+    phases = tuple((float(since), str(action)) for since, action in value["phases"])
+    return Script(phases, tuple(value["attempts"]), value.get("beside", ""))
 
 
 def answer(action: str) -> Answer:

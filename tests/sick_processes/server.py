@@ -1,6 +1,6 @@
 """A small server with probes, which can have the diseases that probes are there for. Standard library, one file.
 
-    server.py --port PORT [--boot SECONDS] [--one-thread] [--on-term exit|ignore|drain] ...
+    server.py --port PORT [--host ADDRESS] [--boot SECONDS] [--one-thread] [--on-term exit|ignore|drain] ...
 
 /live, /ready and /started are its probes; any other path is its work, which takes `--work` seconds.
 """
@@ -82,6 +82,7 @@ def main() -> None:
     """Serve until the end."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default="127.0.0.1", help="the address that it listens on")
     parser.add_argument("--boot", type=float, default=0.0, help="seconds until it listens")
     parser.add_argument("--dies", action="store_true", help="end with code 3 in place of listening")
     parser.add_argument("--work", type=float, default=0.0, help="seconds that its work takes")
@@ -95,7 +96,7 @@ def main() -> None:
     NEVER.wait(options.boot)
     if options.dies:
         sys.exit("it cannot start: its settings are wrong")
-    server = (OneThread if options.one_thread else Threads)(("127.0.0.1", options.port), Handler)
+    server = (OneThread if options.one_thread else Threads)((options.host, options.port), Handler)
     at_the_end(server, options)
     print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever(poll_interval=0.02)

@@ -27,11 +27,13 @@ from tocsin.probes.behaviour.questions import Seen, questions
 from tocsin.probes.behaviour.subject import subjects
 from tocsin.probes.handlers import ExplainedAttempt, Handler, attempt_now
 from tocsin.probes.handlers.binding import handler_of
+from tocsin.probes.incluster.bench import put_back_all
+from tocsin.probes.incluster.live import named
 from tocsin.probes.outlook import outlook, picture
 from tocsin.probes.specification import ProbeSpec
 from tocsin.probes.versions import Version, read_version
 from tocsin.report.probing import attempted, exercised, foreseen
-from tocsin.system import FILE, BadSystem, load_system
+from tocsin.system import FILE, BadSystem, Problem, load_system
 
 Chosen = tuple[Workload, Container]
 
@@ -52,6 +54,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--url", metavar="URL", help="ask the probes here, in place of a pod; of this machine only")
     add("--attempts", type=int, default=5, metavar="N", help="with --url: so many of each probe; default: 5")
     add("--environment", metavar="NAME", help="exercise the processes of an environment of the system.yaml")
+    add("--put-back", action="store_true", help="with --environment: put back what a run has left changed in a cluster")
     add("--picture", type=Path, metavar="DIR", help="draw timelines")
     add("--json", action="store_true", help="for machines")
     add("--quiet", action="store_true", help="no progress on stderr")
@@ -61,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
     """Foresee, ask or exercise, print, and return the exit code. Raises Explained for bad input."""
     if options.url and options.environment:
         raise Explained("one of both: --url asks one address, --environment exercises the processes of a system")
+    if options.put_back:
+        return _put_back(options)
     if not 1 <= options.attempts <= 10_000:
         raise Explained(f"--attempts is from 1 to 10000, and not {options.attempts}")
     model, keep = _model(options.what)
@@ -98,6 +103,26 @@ def _version(text: str | None, model: Model) -> Version:
         return read_version(text or declared or str(Version()))
     except ValueError as error:
         raise Explained(f"--kubernetes {text or declared}: {error}") from error
+
+
+# Put back
+
+
+def _put_back(options: argparse.Namespace) -> int:
+    """Put back what runs that are over have left changed in the cluster of an environment, and print it."""
+    model, _ = _model(options.what)
+    if model.system is None or not options.environment:
+        raise Explained(
+            f"{options.what}: --put-back needs a {FILE}, and --environment with the name of one with `cluster`"
+        )
+    name, declared = model.system.environment(options.environment)
+    if declared.cluster is None:
+        place = model.system.place("environments", name)
+        raise BadSystem((Problem(place, f"environment {name} has no `cluster`, so nothing was changed in one"),))
+    spaces = {named(each, declared.cluster).namespace for each in subjects(model, name)}
+    done = list(put_back_all(declared.cluster, model.system.directory, sorted(spaces)))
+    print("\n".join(done) or f"nothing is left changed in {', '.join(sorted(spaces))}")
+    return 0
 
 
 # Foreseen

@@ -13,6 +13,7 @@ from tocsin.drill.loads import Loads
 from tocsin.drill.planning import PlannedDrill
 from tocsin.drill.schedule import expected_seconds
 from tocsin.source import Place
+from tocsin.stimuli import OnWorkload
 from tocsin.system import BadSystem, Ceilings, Environment, Load, Problem, System
 
 EVERY = 0.2
@@ -78,8 +79,8 @@ class _Desk:
 
     def problems(self, plan: PlannedDrill) -> Iterator[Problem]:
         """Yield why a drill may not be performed."""
-        if plan.marker == "faults":
-            yield self._fault(plan)
+        if plan.marker == "faults" and (refused := tuple(self._fault(plan))):
+            yield from refused
             return
         yield from self._receivers(plan)
         held = [e for e in plan.drill.expect if e.outcome != "notified"]
@@ -98,16 +99,44 @@ class _Desk:
             yield from self._host(load)
         yield from self._ceilings(plan)
 
-    def _fault(self, plan: PlannedDrill) -> Problem:
+    def _fault(self, plan: PlannedDrill) -> Iterator[Problem]:
+        """Yield why something may not be killed or cut here."""
+        if isinstance(plan.stimulus, OnWorkload) and plan.disturbance is None:
+            yield from self._on_workload(plan, plan.stimulus)
+            return
         name = plan.fault
         if name not in self.environment.allow_faults:
             said = f"drill {plan.name} is refused: `allow_faults` does not list {name}; drill load alone with -m load"
-            return Problem(self.place("allow_faults"), said)
+            yield Problem(self.place("allow_faults"), said)
+            return
+        what = name if plan.disturbance is None else "its disturbance"
         said = (
-            f"drill {plan.name} is refused: {name} is only possible on a system that Tocsin started itself, and "
+            f"drill {plan.name} is refused: {what} is only possible on a system that Tocsin started itself, and "
             f"environment {self.name} runs already; perform it in an environment with `processes`"
         )
-        return Problem(self.place("allow_faults"), said)
+        yield Problem(self.place("allow_faults"), said)
+
+    def _on_workload(self, plan: PlannedDrill, stimulus: OnWorkload) -> Iterator[Problem]:
+        """Yield which permissions it lacks to do something to a workload: it takes both."""
+        name, cluster = plan.fault, self.environment.cluster
+        refused = f"drill {plan.name} is refused"
+        if name not in self.environment.allow_faults:
+            listed = ", ".join((*self.environment.allow_faults, name))
+            said = f"`allow_faults` does not list {name}; if its owners agree, write `allow_faults: [{listed}]`"
+            yield Problem(self.place("allow_faults"), f"{refused}: {said}")
+        if cluster is None:
+            said = (
+                f"{name} is done to a workload of a cluster, and environment {self.name} has none; if the system is in "
+                f"one, write `cluster: {{kubeconfig: FILE, namespace: NAME, allow: [{stimulus.power}]}}`"
+            )
+            yield Problem(self.place(), f"{refused}: {said}")
+        elif stimulus.power not in cluster.allow:
+            listed = ", ".join((*cluster.allow, stimulus.power))
+            said = (
+                f"{name} takes the power `{stimulus.power}`, which `allow` of its cluster does not list; if its owners "
+                f"agree, write `allow: [{listed}]`, and bind deploy/rbac-prober.yaml"
+            )
+            yield Problem(self.place("cluster", "allow"), f"{refused}: {said}")
 
     def _receivers(self, plan: PlannedDrill) -> Iterator[Problem]:
         expected = {r for e in plan.drill.expect if e.outcome == "notified" for r in e.receivers}

@@ -11,6 +11,7 @@ from tocsin.drill.planning import PlannedDrill, loads_at, receivers_at
 from tocsin.drill.preparation import Sources, read_sources
 from tocsin.engines.profiles import profile_path
 from tocsin.source import offered
+from tocsin.stimuli import OnWorkload
 from tocsin.system import Allowed, BadSystem, Problem, System
 
 
@@ -97,6 +98,8 @@ def _unknown_jobs(system: System, plans: Iterable[PlannedDrill], known: Iterable
     """Yield the drills that take away targets of a scrape job which has none here."""
     names = sorted(known)
     for plan in plans:
+        if isinstance(plan.stimulus, OnWorkload):
+            continue  # which is refused here for what it is
         for job in sorted(plan.stimulus.jobs - {*names, *plan.drill.exporters}):
             said = f"drill {plan.name}: no scrape job {job!r} has targets in this environment; {offered(job, names)}"
             yield Problem(system.place("drills", plan.name, "stimulus"), said)

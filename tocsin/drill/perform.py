@@ -15,7 +15,7 @@ from tocsin.drill.collect import collect
 from tocsin.drill.judge import DELIVERY
 from tocsin.drill.planning import PlannedDrill
 from tocsin.drill.site import Facts, Refused, Site
-from tocsin.drill.timeline import STEP, crossing_terms, resolving_terms, rule_of
+from tocsin.drill.timeline import LANDING, STEP, crossing_terms, resolving_terms, rule_of
 from tocsin.evidence import (
     AllowedAlert,
     ExpectedAlert,
@@ -60,6 +60,8 @@ class _Story:
     recovered: float | None = None
     ended: float | None = None
     disturbed: float | None = None
+    landing: float = 0.0
+    """Seconds that a stimulus took which is done by others, from its begin to when it was whole."""
     refused: tuple[str, ...] = ()
     trouble: list[tuple[float, str]] = field(default_factory=list)
     snapshots: list[dict[str, Any]] = field(default_factory=list)
@@ -155,6 +157,8 @@ class Performance:
                 heal.callback(stimulus.stop, self.site)  # before it starts: what is half started is healed too
                 self._say("injecting")
                 self.story.injected = stimulus.start(self.site)
+                if not self.plan.ours and stimulus.marker == "faults":  # a cluster's controllers take their time
+                    self.story.landing = max(0.0, self.site.now() - self.story.injected)
                 self._watch_alerts(facts)
             self.story.recovered = stimulus.stop(self.site)
             self._watch_resolution(facts)
@@ -408,6 +412,7 @@ class Performance:
             partitioned=plan.ours and plan.drill.partitions,
             peers_wait_seconds=facts.peers_wait if facts else 0.0,
             alert_relabelling=facts.alert_relabelling if facts else "",
+            **({LANDING: round(story.landing, 3)} if story.landing else {}),
         )
 
     def _target(self, target: Target) -> Target:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tocsin.drill.replicas import unfit
 from tocsin.source import Place, Route
-from tocsin.stimuli import Stimulus, stimulus
+from tocsin.stimuli import OnWorkload, Stimulus, stimulus
 from tocsin.system import BadSystem, Drill, Environment, Load, Problem, System
 
 NODE_EXPORTER = "node_exporter"
@@ -121,6 +121,12 @@ def _unfit(drill: Drill, what: Stimulus, environment: Environment) -> Iterator[t
         for process in what.processes - environment.processes.keys() - engines:
             started = ", ".join(sorted(environment.processes))
             said = f"there is no process {process!r}; this environment starts {started}"
+            yield ("stimulus",), said
+        if isinstance(what, OnWorkload):
+            said = (
+                f"{drill.stimulus_name} is done to a workload of a cluster, and this environment starts processes; use"
+                " `kill: PROCESS`, or perform it in an environment with `prometheus` and `cluster`"
+            )
             yield ("stimulus",), said
 
 

@@ -1,4 +1,7 @@
-"""A system that runs already: nothing is started but load, nothing is rewritten, and all is seen through its APIs."""
+"""A system that runs already: nothing is started but load, nothing is rewritten, and all is seen through its APIs.
+
+Where its environment has a `cluster` that allows it, workloads can be done something to, which is always undone.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +18,7 @@ from urllib.parse import urlsplit
 
 from tocsin.artefacts.exposition import samples_of
 from tocsin.drill.admission import LoadWatch, loads_of
+from tocsin.drill.cluster_faults import ClusterFaults
 from tocsin.drill.counted import CountedNotifications, told_apart
 from tocsin.drill.discovery import TIMEOUT, Discovery, all_routes, headers
 from tocsin.drill.guards import COUNTERS
@@ -24,11 +28,13 @@ from tocsin.drill.planning import PlannedDrill
 from tocsin.drill.site import ActiveAlert, Facts
 from tocsin.engines.alertmanager import AlertmanagerApi
 from tocsin.engines.http_api import HttpApi
+from tocsin.engines.kubernetes_changes import Workload
 from tocsin.engines.prometheus_api import PrometheusApi
 from tocsin.engines.readiness import await_alertmanagers, await_targets
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.evidence import Recording, RuleFacts, Series, Target
 from tocsin.promql import comparisons, parse
+from tocsin.stimuli import OnWorkload
 from tocsin.supervisor import Kind, ProcessEvent, Supervisor
 from tocsin.supervisor.usage import machine_pressure
 from tocsin.system import Environment, Load, System
@@ -112,7 +118,9 @@ class RunningSystem:
         recording: Recording,
         *,
         stop: threading.Event,
+        workloads: Mapping[str, Workload] | None = None,
     ) -> None:
+        """`workloads` are those of the cluster that drills are done to, by their names in system.yaml."""
         self.system = system
         self.found = found
         self.plan = plan
@@ -123,6 +131,8 @@ class RunningSystem:
         self._scratch = TemporaryDirectory(prefix=f"tocsin-{plan.name}-", ignore_cleanup_errors=True)
         self._loads = Loads(system=system.directory, folder=Path(self._scratch.name), stop=stop)
         ceilings = self.environment.ceilings
+        self._workloads = workloads or {}
+        self._faults = self._cluster_faults()
         self._watch = LoadWatch(ceilings, self._loads, time.time) if ceilings else None
         self._supervisor: Supervisor | None = None
         self._events: list[dict[str, Any]] = []
@@ -159,20 +169,26 @@ class RunningSystem:
             await_targets(self._apis.prometheus, jobs=jobs, seconds=seconds, stop=self.stop)
         if self._apis.alertmanager is not None:
             await_alertmanagers(self._apis.prometheus, seconds=seconds, stop=self.stop)
-        self._expect_calm()
         if self._apis.sink is not None:
             self._before = len(self._asked_of_sink(0))
         self._told.now()
+        if self._faults is not None and isinstance(self.plan.stimulus, OnWorkload):
+            self._faults.open(self._running, Path(self._scratch.name))
+            self._faults.expect_well(self.plan.stimulus.workload)
+        self._expect_calm()
         self._armed = self.now()
 
     def close(self) -> None:
-        """End the load, and leave the system as it is."""
-        if self._watch is not None:
-            self._watch.end()
-        if self._supervisor is not None:
-            self._supervisor.close(seconds=5)
-        self._apis.close()
-        self._scratch.cleanup()
+        """End the load, and leave the system as it was: what could not be put back is raised once all else is ended."""
+        with ExitStack() as closing:
+            closing.callback(self._scratch.cleanup)
+            closing.callback(self._apis.close)
+            if self._supervisor is not None:
+                closing.callback(self._supervisor.close, seconds=5)
+            if self._faults is not None:
+                closing.callback(self._faults.close)
+            if self._watch is not None:
+                self._watch.end()
 
     def _expect_calm(self) -> None:
         """Raise EngineTrouble if an alert that the drill is to ring is active already: it may be another's doing."""
@@ -221,13 +237,14 @@ class RunningSystem:
 
     @property
     def _jobs(self) -> set[str]:
-        """The scrape jobs that the drill is about: those under load, and those that the expected alerts name."""
+        """The scrape jobs that the drill is about: under load, taken away, or named by the expected alerts."""
         matchers = [m for rule in self._expected_rules for s in rule.selectors for m in s.matchers]
-        return self._loaded_jobs | {value for name, operator, value in matchers if (name, operator) == ("job", "=")}
+        named = {value for name, operator, value in matchers if (name, operator) == ("job", "=")}
+        return self._loaded_jobs | named | self.plan.stimulus.jobs
 
     @property
     def _scrape_seconds(self) -> float:
-        return self.found.scraping.interval(self._jobs)
+        return self.found.scraping.interval(job for job in self._jobs if self.found.scraping.job(job))
 
     @property
     def _evaluation_seconds(self) -> float:
@@ -241,7 +258,7 @@ class RunningSystem:
         return Facts(
             rules=tuple(r if r.id in own else r.model_copy(update={"selectors": ()}) for r in self.found.rules),
             left_out=self.found.left_out,
-            targets=tuple(t.model_copy(update={"loaded": self._is_loaded(t)}) for t in self.found.targets),
+            targets=tuple(map(self._known, self.found.targets)),
             engines=self.found.engines,
             scrape_seconds=self._scrape_seconds,
             evaluation_seconds=self._evaluation_seconds,
@@ -251,6 +268,14 @@ class RunningSystem:
             alertmanager_places={},
             not_observable=tuple(self._hidden()),
         )
+
+    def _known(self, target: Target) -> Target:
+        """Return a target with what is known of it: whether load goes to it, and the namespace of a workload's pods."""
+        space = target.namespace
+        if not space and target.job in self.plan.stimulus.jobs and isinstance(self.plan.stimulus, OnWorkload):
+            workload = self._workloads.get(self.plan.stimulus.workload)
+            space = workload.namespace if workload else ""
+        return target.model_copy(update={"loaded": self._is_loaded(target), "namespace": space})
 
     def _hidden(self) -> Iterator[str]:
         if self._apis.alertmanager is None:
@@ -485,8 +510,52 @@ class RunningSystem:
         """Do nothing."""
         return self.now()
 
+    def scale_to_zero(self, workload: str) -> float:
+        """Have a workload of the cluster run no pods."""
+        return self._of_cluster(f"scale {workload} to no pods").scale_to_zero(workload) + self._offset
+
+    def end_container(self, workload: str, container: str, times: int) -> float:
+        """End the main process of a container."""
+        faults = self._of_cluster(f"end a container of {workload}")
+        return faults.end_container(workload, container, times) + self._offset
+
+    def restore_workload(self, workload: str) -> float:
+        """Put a workload back as it was, if anything was done to it."""
+        if self._faults is not None:
+            self._faults.restore(workload)
+        return self.now()
+
+    def _of_cluster(self, what: str) -> ClusterFaults:
+        if self._faults is None:
+            detail = "the environment has no `cluster`"
+            raise EngineTrouble(f"cannot {what}: this system is in no cluster", self.plan.environment, detail)
+        return self._faults
+
+    def _cluster_faults(self) -> ClusterFaults | None:
+        """Return what does faults to workloads, if this drill does."""
+        declared = self.environment.cluster
+        if declared is None or not isinstance(self.plan.stimulus, OnWorkload):
+            return None
+        return ClusterFaults(
+            self.system,
+            (self.plan.environment, declared),
+            self._workloads,
+            stop=self.stop,
+            look=self._meanwhile,
+            tell=self._note,
+        )
+
+    def _meanwhile(self) -> None:
+        """Look at what only looks can tell, while something is done that takes its time."""
+        self.check()
+        self.notifications()
+
+    def _note(self, event: str, what: str) -> None:
+        """Write down what was done to the cluster, beside what happened to processes."""
+        self._events.append({"time": self.now(), "event": event, "process": what, "expected": True})
+
     def _impossible(self, what: str) -> EngineTrouble:
-        detail = "faults need a system that Tocsin started; `allow_faults` cannot give what is not ours"
+        detail = "it needs a system that Tocsin started; `allow_faults` cannot give what is not ours"
         return EngineTrouble(f"cannot {what}: this system runs already", self.plan.environment, detail)
 
     def start_load(self, part: str, load: Load) -> float:

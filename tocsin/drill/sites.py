@@ -18,8 +18,9 @@ from tocsin.drill.running import RunningSystem
 from tocsin.drill.schedule import ACTIVE, WARMING
 from tocsin.drill.site import Site
 from tocsin.drill.stack import FreshStack
+from tocsin.drill.workloads import find_workloads, unknown_jobs
 from tocsin.evidence import Recording
-from tocsin.system import System
+from tocsin.system import BadSystem, System
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,13 @@ def sites(system: System, environment: str, plans: Sequence[PlannedDrill]) -> Si
             WARMING,
         )
     admit(system, environment, plans)
+    workloads = find_workloads(system, environment, plans)
     found = discover(system, environment, plans)
+    jobs = [*(target.job for target in found.targets), *(job.name for job in found.scraping.jobs)]
+    if problems := unknown_jobs(system, plans, jobs):
+        raise BadSystem(problems)
     return Sites(
-        lambda plan, recording, stop: RunningSystem(system, found, plan, recording, stop=stop),
+        lambda plan, recording, stop: RunningSystem(system, found, plan, recording, stop=stop, workloads=workloads),
         active=1,
         warming=0,
         found=found.written(),

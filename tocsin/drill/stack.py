@@ -426,6 +426,22 @@ class FreshStack:
         """Start the relay again."""
         return self._engines.rejoin()
 
+    def scale_to_zero(self, workload: str) -> float:
+        """Refuse: processes of ours are in no cluster."""
+        raise self._no_cluster(f"scale {workload} to no pods")
+
+    def end_container(self, workload: str, container: str, times: int) -> float:  # noqa: ARG002 there is none
+        """Refuse: processes of ours are in no container."""
+        raise self._no_cluster(f"end a container of {workload}")
+
+    def restore_workload(self, workload: str) -> float:  # noqa: ARG002 nothing was done to it
+        """Do nothing."""
+        return self.now()
+
+    def _no_cluster(self, what: str) -> EngineTrouble:
+        detail = "use `kill: PROCESS`, or perform the drill in an environment with `prometheus` and `cluster`"
+        return EngineTrouble(f"cannot {what}: this stack is of processes, and has no cluster", self.name, detail)
+
     def start_load(self, part: str, load: Load) -> float:
         """Start a profile; return when it sent its first request."""
         return self._loads.start(self._running, part, load, self._services[load.target].url, check=self.check)

@@ -14,6 +14,8 @@ STEP = 0.01
 """Seconds between two evaluations of an expression in the evidence."""
 ROUNDING = 0.002
 """Seconds that a timestamp may be off by its own rounding to milliseconds."""
+LANDING = "landing_seconds"
+"""The field of a manifest with the seconds that a stimulus took which is done by others, as a cluster's controllers."""
 NAMES = (
     "injected",
     "crossed",
@@ -146,6 +148,12 @@ def rule_of(manifest: Manifest, alert: str, labels: Mapping[str, str]) -> RuleFa
 
 def crossing_terms(manifest: Manifest, rule: RuleFacts) -> dict[str, float]:
     """Return the seconds granted from injected to crossed, term by term."""
+    landing = float((manifest.model_extra or {}).get(LANDING, 0.0))
+    return {**({"the stimulus itself": landing} if landing else {}), **_noticing_terms(manifest, rule)}
+
+
+def _noticing_terms(manifest: Manifest, rule: RuleFacts) -> dict[str, float]:
+    """Return the seconds until a rule can see a change, term by term."""
     noticed = {"discovery": manifest.notice_seconds} if manifest.notice_seconds else {}
     recording = {"recording rules": rule.recording_seconds} if rule.recording_seconds else {}
     return {**noticed, "window": rule.window_seconds, **recording, "two scrapes": 2 * rule.scrape_seconds}
@@ -154,7 +162,7 @@ def crossing_terms(manifest: Manifest, rule: RuleFacts) -> dict[str, float]:
 def resolving_terms(manifest: Manifest, rule: RuleFacts) -> dict[str, float]:
     """Return the seconds granted from recovered to resolved, term by term."""
     ending = {"keep_firing_for": rule.keep_firing_seconds, "one evaluation": rule.interval_seconds}
-    return {**crossing_terms(manifest, rule), **ending}
+    return {**_noticing_terms(manifest, rule), **ending}
 
 
 def selected(evidence: Evidence, selector: Selected) -> list[Series]:
@@ -230,8 +238,10 @@ def scrape_end(evidence: Evidence, rule: RuleFacts, crossed: float) -> float:
 
     A target that leaves service discovery has no scrape: Prometheus stamps its stale markers with the time at which
     the next one would have been, and writes them one interval and a tenth later, in case the target comes back
-    (scrape/scrape.go, endOfRunStaleness).
+    (scrape/scrape.go, endOfRunStaleness). Where the markers cannot be had, the end of its `up` tells.
     """
+    if evidence.manifest is not None and not evidence.manifest.ours and _some_left(evidence, rule, crossed):
+        return crossed + 1.1 * rule.scrape_seconds
     for selector in rule.selectors:
         for series in selected(evidence, selector):
             if _near(series.samples, crossed):
@@ -256,6 +266,24 @@ def _left_discovery(evidence: Evidence, series: Series, moment: float) -> bool:
         for s in evidence.series
         if s.name == "up" and s.matches(wanted)
     )
+
+
+def _some_left(evidence: Evidence, rule: RuleFacts, moment: float) -> bool:
+    """Tell whether a target that a rule looks at left service discovery just before: its `up` has ended."""
+    near = 2.5 * rule.scrape_seconds
+    looked_at = {
+        (series.labels["job"], series.labels["instance"])
+        for selector in rule.selectors
+        for series in selected(evidence, selector)
+        if {"job", "instance"} <= series.labels.keys()
+    }
+    for series in evidence.series:
+        if series.name == "up" and (series.labels.get("job"), series.labels.get("instance")) in looked_at:
+            before = [t for t, _ in series.samples if t <= moment]
+            after = [t for t, _ in series.samples if before and before[-1] < t <= before[-1] + near]
+            if before and moment - before[-1] <= near and not after:
+                return True
+    return False
 
 
 def _scrape_duration(evidence: Evidence, carried: Series, moment: float) -> float:

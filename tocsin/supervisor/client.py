@@ -91,6 +91,8 @@ class Supervisor:
         self._replies: dict[int, dict[str, Any]] = {}
         self._processes: dict[int, Process] = {}
         self._numbers = 0
+        self._patience = 0.0
+        """The longest that any child may take to end."""
         self._closing = False
         self._over = threading.Event()
         self._popen: subprocess.Popen[bytes] | None = None
@@ -149,11 +151,13 @@ class Supervisor:
         env: Mapping[str, str] | None = None,
         log: Path | None = None,
         ends_itself: bool = False,
+        patience: float = 0.0,
     ) -> Process:
         """Start a child in a session of its own, with stdin from /dev/null and all output to its log.
 
         `env` is its whole environment (None: ours), to which the marker is added; `log` is NAME.log in the log
-        directory if None, and is appended to. Raises SupervisorTrouble if it cannot be started.
+        directory if None, and is appended to. When everything is ended, the child has `patience` seconds from SIGTERM
+        to SIGKILL, if that is longer than the others have. Raises SupervisorTrouble if it cannot be started.
         """
         command = [str(part) for part in argv]
         path = (log or self.log_directory / f"{name}.log").absolute()
@@ -164,7 +168,9 @@ class Supervisor:
             self._processes[process.number] = process
         environment = dict(os.environ if env is None else env)
         try:
-            self._ask("start", process, argv=command, cwd=str(cwd.absolute()), env=environment, log=str(path))
+            where = {"cwd": str(cwd.absolute()), "log": str(path)}
+            self._ask("start", process, argv=command, env=environment, patience=patience, **where)
+            self._patience = max(self._patience, patience)
         except SupervisorTrouble:
             with self._changed:
                 if not process.pid:
@@ -219,7 +225,7 @@ class Supervisor:
                 popen.stdin.close()
         if popen is None or reader is None:
             return
-        reader.join(seconds + KILLED_WITHIN_SECONDS)
+        reader.join(max(seconds, self._patience) + KILLED_WITHIN_SECONDS)
         if reader.is_alive():
             popen.kill()  # the reader sees the end of the pipe, and sweeps
             reader.join(KILLED_WITHIN_SECONDS)

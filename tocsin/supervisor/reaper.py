@@ -157,6 +157,8 @@ class Reaper:
         self.pids: dict[int, int] = {}
         """Pid by number of child, of all that were ever started."""
         self.expected: set[int] = set()
+        self.patience: dict[int, float] = {}
+        """Seconds from SIGTERM to SIGKILL at the end, by child, of those that have more than the grace."""
         self.ending = False
         self.grace = GRACE_SECONDS
         self.poll = select.poll()
@@ -253,6 +255,7 @@ class Reaper:
             return
         self.running[pid] = child
         self.pids[child] = pid
+        self.patience[child] = float(command.get("patience", 0.0))  # type: ignore[arg-type]
         self.emit(event="started", number=number, child=child, pid=pid, time=started, offset=offset)
 
     def become(self, child: int, command: dict[str, object], log: int, tell: int, parent: int) -> None:
@@ -363,22 +366,28 @@ class Reaper:
         self.reap()
 
     def end_tree(self) -> None:
-        """SIGTERM to the whole tree, the grace, then SIGKILL for as long as anything is left."""
-        deadline = time.monotonic() + self.grace
+        """SIGTERM to the whole tree, the grace, then SIGKILL for as long as anything is left.
+
+        A child that was promised more time has it, alone.
+        """
+        began = time.monotonic()
         told: set[int] = set()
         pause = 0.02
         while self.reap():
             left = descendants(processes(), os.getpid())
-            remaining = deadline - time.monotonic()
-            if remaining > 0:
-                for pid in left - told:
-                    send(pid, signal.SIGTERM)
-                    send(pid, signal.SIGCONT)
-                told |= left
-                self.poll_children(min(remaining, 0.1))
+            waited = time.monotonic() - began
+            granted = {
+                pid for pid in left if waited < max(self.grace, self.patience.get(self.running.get(pid, 0), 0.0))
+            }
+            for pid in granted - told:
+                send(pid, signal.SIGTERM)
+                send(pid, signal.SIGCONT)
+            told |= granted
+            for pid in left - granted:
+                send(pid, signal.SIGKILL)
+            if left == granted:
+                self.poll_children(max(0.001, min(self.grace - waited, 0.1)) if waited < self.grace else 0.1)
             else:
-                for pid in left:
-                    send(pid, signal.SIGKILL)
                 self.poll_children(pause)
                 pause = min(pause * 2, _LONGEST_POLL_SECONDS)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from tocsin.engines.processes import Processes, service_command, start_process
 from tocsin.engines.service import Service, ServiceCommand
 from tocsin.engines.trouble import EngineTrouble
+from tocsin.model.workloads import Workload
 from tocsin.probes.behaviour.asking import Asking, ask
 from tocsin.probes.behaviour.effort import Effort
 from tocsin.probes.behaviour.episode import Attempted
@@ -44,6 +45,8 @@ class Scene:
     """Where its episodes are kept."""
     asked: frozenset[str] = frozenset()
     """Kinds of experiments that were asked for by name."""
+    workloads: tuple[Workload, ...] = ()
+    """All of the system's."""
 
     @property
     def version(self) -> Version:

@@ -15,7 +15,7 @@ from tocsin.probes.behaviour.episode import read_episodes
 from tocsin.probes.behaviour.places import folder_of
 from tocsin.probes.behaviour.questions import NotAsked, Question, Remark, Seen, Unproven, questions
 from tocsin.probes.behaviour.subject import Subject
-from tocsin.probes.versions import Version
+from tocsin.probes.versions import NEWEST, OLDEST, Version, read_version
 from tocsin.system import Waiver
 from tocsin.verdict import PASSED, Verdict, failed, inconclusive
 
@@ -61,7 +61,10 @@ class Answered:
 def seen_of(model: Model, subject: Subject, folder: Path) -> Seen:
     """Return what was seen of a container. Raises OSError or ValueError if that cannot be read."""
     declared = model.system.declaration.probes.kubernetes if model.system else "1.37"
-    return Seen(subject, read_episodes(folder_of(folder, subject.name)), Version(int(declared.partition(".")[2])))
+    episodes = read_episodes(folder_of(folder, subject.name))
+    # A cluster that was asked is foreseen as it is; one that is newer than what is known here, as the newest of these.
+    found = read_version(next((each.kubernetes for each in episodes.values() if each.kubernetes), declared))
+    return Seen(subject, episodes, Version(min(max(found.minor, OLDEST), NEWEST)))
 
 
 def answered(seen: Seen, name: str) -> Answered:

@@ -29,6 +29,8 @@ class Attempted:
     outcome: Outcome
     reason: Reason
     message: str = ""
+    pod: str = ""
+    """Which was asked, in a cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,48 @@ class Foreseen:
 
 
 @dataclass(frozen=True, slots=True)
+class InstanceSeen:
+    """One start of a container in a cluster. Moments are seconds since the episode began, cut off to whole seconds."""
+
+    number: int
+    """How many came before it, as the kubelet counts."""
+    started: float | None
+    """When the runtime started it: up to a second more than this."""
+    finished: float | None = None
+    exit_code: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PodSeen:
+    """A pod of the workload, as the API server told it while it was watched."""
+
+    name: str
+    before: bool
+    """Whether it was there when the episode began."""
+    ready: tuple[tuple[float, bool], ...] = ()
+    """Its condition Ready when it was seen first, and each change, with when that was received."""
+    instances: tuple[InstanceSeen, ...] = ()
+    """Of the container."""
+    told_to_end: float | None = None
+    """When it was received that the pod is deleted."""
+    successes: Mapping[ProbeKind, int] = field(default_factory=dict, hash=False)
+    """Attempts that the kubelet counted from the episode's begin to its end; empty if its counts cannot be read."""
+    failures: Mapping[ProbeKind, int] = field(default_factory=dict, hash=False)
+
+    @property
+    def restarts(self) -> int:
+        """How often its container was started again while it was watched."""
+        return max(0, len(self.instances) - 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Episode:
     """One experiment on one container."""
 
     name: str
-    """`idle`, `load`, `boot-3`, `without-NAME-killed`, `without-NAME-frozen`, `drain`, `hang`, `storm`, `cost`."""
+    """`idle`, `load`, `boot-3`, `without-NAME-killed`, `without-NAME-frozen`, `drain`, `hang`, `storm`, `cost`;
+    in a cluster also `watch`, `kill` and `without-NAME-gone`."""
     subject: str
     began: float
     """Unix time."""
@@ -96,8 +135,16 @@ class Episode:
     unasked: Mapping[ProbeKind, str] = field(default_factory=dict, hash=False)
     """Probes that could not be asked, and why."""
     foreseen: tuple[Foreseen, ...] = ()
+    pods: tuple[PodSeen, ...] = ()
+    """Of a workload in a cluster."""
+    differences: tuple[str, ...] | None = None
+    """In what the container that runs in a cluster differs from its manifest; None of one that was not looked at."""
+    kubernetes: str = ""
+    """The version of the cluster."""
     lacking: str = ""
     """Why the experiment could not be made; nothing else is known then."""
+    declined: bool = False
+    """Whether it is lacking because its owner does not allow it, or because it is not done in such a place."""
 
     def of(self, kind: ProbeKind) -> tuple[Attempted, ...]:
         """Return the attempts of one probe."""

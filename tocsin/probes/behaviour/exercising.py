@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,10 +24,11 @@ from tocsin.probes.behaviour.effort import ORDINARY, Effort
 from tocsin.probes.behaviour.episode import Episode, write_episode
 from tocsin.probes.behaviour.experiment import Experiment, Machine
 from tocsin.probes.behaviour.experiments import boot, drain, hang, idle, load, storm, without
-from tocsin.probes.behaviour.places import DONE, LOCK, folder_of, held, is_done, note_done
+from tocsin.probes.behaviour.places import DONE, LOCK, Progress, folder_of, held, is_done, note_done
 from tocsin.probes.behaviour.pulse import Pulse
 from tocsin.probes.behaviour.subject import Subject, subjects
 from tocsin.probes.behaviour.tape import Tape
+from tocsin.probes.incluster import performing
 from tocsin.supervisor import Supervisor, Trouble
 from tocsin.system import System
 
@@ -37,9 +38,6 @@ MODULES = (boot, idle, load, drain, without, hang, storm)
 """In the order in which they are done: a storm is foreseen from the ones before it."""
 KINDS = tuple(each.KIND for each in MODULES)
 """The kinds of experiments that can be asked for."""
-
-Progress = Callable[[str, str, float], None]
-"""Is told the subject, the experiment that begins, and about how many seconds it will take; on any thread."""
 
 _MACHINE = "machine.lock"
 _AT_ONCE = 4
@@ -75,7 +73,9 @@ def exercise(
         if names is None or each.name in names:
             found.setdefault(each.name, each)
     folder.mkdir(parents=True, exist_ok=True)
-    run = _Run(model.system, environment, folder, now, only, progress, effort or ORDINARY, stop or threading.Event())
+    run = _Run(
+        model, model.system, environment, folder, now, only, progress, effort or ORDINARY, stop or threading.Event()
+    )
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="probes") as pool:
         made = [pool.submit(run.subject, each) for each in found.values()]
         try:
@@ -100,6 +100,7 @@ def _await(made: Sequence[Future[None]], run: _Run) -> None:
 class _Run:
     """What is asked for, and what goes on."""
 
+    model: Model
     system: System
     environment: str
     folder: Path
@@ -126,7 +127,9 @@ class _Run:
                 return
             declared = self.system.environment(self.environment)[1]
             asked = frozenset(self.only or ())
-            scene = Scene(subject, self.system, self.environment, declared, self.effort, where, asked)
+            scene = Scene(
+                subject, self.system, self.environment, declared, self.effort, where, asked, self.model.workloads
+            )
             try:
                 asyncio.run(self._whole(scene))
             except asyncio.CancelledError:
@@ -138,6 +141,11 @@ class _Run:
         task = asyncio.current_task()
         if task is not None:
             self.tasks.append((asyncio.get_running_loop(), task))
+        if scene.environment.cluster is not None:
+            await asyncio.to_thread(
+                performing.perform, scene, now=self.now, only=self.only, progress=self.progress, stop=self.stop
+            )
+            return
         planned = [each for each in self._planned(scene) if not (scene.folder / f"{each.name}.json").is_file()]
         if not scene.environment.ours:
             await self._elsewhere(scene, planned)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -16,6 +16,8 @@ from tocsin.deadline import wait_until
 DONE = "DONE"
 """Written last: whoever finds it finds all of the rest."""
 LOCK = "lock"
+Progress = Callable[[str, str, float], None]
+"""Is told the subject, the experiment that begins, and about how many seconds it will take; on any thread."""
 _LONGEST_WAIT = 6 * 3600.0
 _EVERY = 0.2
 

@@ -16,6 +16,9 @@ from tocsin.probes.specification import ContainerSpec, PodSpec, ProbeKind, Probe
 from tocsin.source import Place
 from tocsin.system import Probed
 
+IN_CLUSTER = ("Deployment", "StatefulSet", "DaemonSet")
+"""Kinds whose pods are found, and made anew, in a cluster."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -101,7 +104,8 @@ def _filled(text: str, known: Mapping[str, str]) -> str:
 def subjects(model: Model, environment: str) -> Iterator[Subject]:
     """Yield the containers with probes that an environment has a process or an address for.
 
-    The process is the one that `probes:` of system.yaml names, else the one of the container's or the workload's name.
+    In a cluster these are all that run until they are told to end. Else the process is the one that `probes:` of
+    system.yaml names, else the one of the container's or the workload's name.
     """
     if model.system is None:
         return
@@ -110,6 +114,10 @@ def subjects(model: Model, environment: str) -> Iterator[Subject]:
     for workload in model.workloads:
         for container in workload.running:
             said = _said(model, workload, container)
+            if declared.cluster is not None:
+                if container.probes and workload.kind in IN_CLUSTER:
+                    yield Subject(workload, container, workload.object.name, said)
+                continue
             process = next((each for each in (said.process, container.name, workload.object.name) if each in known), "")
             if container.probes and process:
                 yield Subject(workload, container, process, said)

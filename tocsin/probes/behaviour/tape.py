@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tocsin.probes.behaviour.episode import Action, Asked, Attempted, Episode, Foreseen, Marked
+from tocsin.probes.behaviour.episode import Action, Asked, Attempted, Episode, Foreseen, Marked, PodSeen
 from tocsin.probes.handlers import ExplainedAttempt
 from tocsin.probes.marks import MarkKind
 from tocsin.probes.specification import ProbeKind
@@ -37,6 +37,9 @@ class Tape:
     cpu_seconds: float | None = None
     exit_code: int | None = None
     exited: float | None = None
+    pods: list[PodSeen] = field(default_factory=list)
+    differences: tuple[str, ...] | None = None
+    kubernetes: str = ""
 
     @property
     def now(self) -> float:
@@ -99,4 +102,7 @@ class Tape:
             exited=self.exited,
             unasked=dict(self.unasked),
             foreseen=self.foreseen,
+            pods=tuple(self.pods),
+            differences=self.differences,
+            kubernetes=self.kubernetes,
         )

@@ -56,11 +56,12 @@ async def _try(handler: Handler, seconds: float) -> Verdict:
 async def attempt(handler: Handler, seconds: float) -> ExplainedAttempt:
     """Make one attempt: up to three tries of so many seconds each, until one is no error.
 
-    (pkg/kubelet/prober/prober.go, runProbeWithRetries.) Its duration is that of all tries.
+    (pkg/kubelet/prober/prober.go, runProbeWithRetries.) Its duration is that of all tries. The first one that never
+    ends, since the connection was switched to another protocol, is the last.
     """
     made = await try_once(handler, seconds)
     tries, spent = 1, made.seconds
-    while made.outcome is Outcome.ERROR and tries < TRIES:
+    while made.outcome is Outcome.ERROR and made.reason is not Reason.SWITCHED_PROTOCOL and tries < TRIES:
         made = await try_once(handler, seconds)
         tries, spent = tries + 1, spent + made.seconds
     return replace(made, seconds=spent, tries=tries)

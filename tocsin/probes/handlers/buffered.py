@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tocsin.probes.handlers.connection import RECEIVE_BYTES, Connection
+from tocsin.probes.handlers.kubelet import NEWEST
 from tocsin.probes.handlers.reason import Broken, Reason
 
 HEADER_BYTES = 10 << 20
@@ -16,7 +17,9 @@ class Ended(Exception):
 class Reader:
     """Reads lines and pieces of a connection."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, go: int = NEWEST.go) -> None:
+        self.go = go
+        """The minor version of Go 1 whose rules hold for what is read."""
         self._connection = connection
         self._buffer = bytearray()
         self._allowed: int | None = None

@@ -17,6 +17,7 @@ import termios
 from collections.abc import Generator
 from functools import cache
 
+from tocsin.probes.handlers.kubelet import Kubelet
 from tocsin.probes.handlers.reason import Broken, Reason
 
 RECEIVE_BYTES = 4096
@@ -33,10 +34,14 @@ HANDSHAKE_SECONDS = 10
 YIELD_AFTER = 16
 """Receives without a wait after which other probes get their turn."""
 
-CIPHERS = (
-    "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES+SHA1:ECDHE+AES+SHA256:kRSA+AESGCM:kRSA+AES+SHA1:kRSA+AES+SHA256:@SECLEVEL=0"
-)
-"""What Go offers under TLS 1.2 (crypto/tls, cipher_suites.go); weak keys are the server's business, as for Go."""
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES+SHA1:ECDHE+AES+SHA256"
+"""What Go offers under TLS 1.2 (crypto/tls, cipher_suites.go)."""
+
+CIPHERS_OF_RSA = "kRSA+AESGCM:kRSA+AES+SHA1:kRSA+AES+SHA256"
+"""What it offers besides where it exchanges keys by RSA."""
+
+ANY_KEY = "@SECLEVEL=0"
+"""Weak keys are the server's business, as for Go."""
 
 
 class Yield:
@@ -152,14 +157,14 @@ def system_words(error: OSError) -> str:
 
 
 @cache
-def _context(minimum: ssl.TLSVersion, protocols: tuple[str, ...]) -> ssl.SSLContext:
+def _context(kubelet: Kubelet) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    context.minimum_version = minimum
-    context.set_ciphers(CIPHERS)
-    if protocols:
-        context.set_alpn_protocols(protocols)
+    context.minimum_version = kubelet.minimum_tls
+    context.set_ciphers(":".join((CIPHERS, *[CIPHERS_OF_RSA] * kubelet.exchanges_keys_by_rsa, ANY_KEY)))
+    if kubelet.http2:
+        context.set_alpn_protocols(("h2", "http/1.1"))
     return context
 
 
@@ -217,10 +222,9 @@ class Connection:
         """What both sides agreed to speak (ALPN), or an empty text."""
         return (self._tls.selected_alpn_protocol() or "") if self._tls else ""
 
-    async def start_tls(self, host: str, minimum: ssl.TLSVersion, *, http2: bool) -> None:
+    async def start_tls(self, host: str, kubelet: Kubelet) -> None:
         """Shake hands, with whoever it is. Raises Broken."""
-        context = _context(minimum, ("h2", "http/1.1") if http2 else ())
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=_server_name(host))
+        self._tls = _context(kubelet).wrap_bio(self._incoming, self._outgoing, server_hostname=_server_name(host))
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS) as limit:
                 await self._shake_hands(self._tls)

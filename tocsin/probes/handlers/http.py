@@ -130,16 +130,16 @@ class HttpTry:
         self._connection = connection = await Connection.dialled(host, port)
         if self._request.url.scheme == "https":
             self._phase = Phase.HANDSHAKE
-            await connection.start_tls(host, self._probe.kubelet.minimum_tls, http2=self._probe.kubelet.http2)
+            await connection.start_tls(host, self._probe.kubelet)
         self._phase = Phase.HEADERS
         if connection.protocol == "h2":
-            stream = Http2(connection)
+            stream = Http2(connection, self._probe.kubelet.go)
             await stream.start()
             await stream.request(self._request.as_http2())
             head, body = await read_reply(stream)
             return Reply(head, body, content_length(head.headers))
         await connection.send(self._request.as_http1())
-        reader = Reader(connection)
+        reader = Reader(connection, self._probe.kubelet.go)
         head = await read_head(reader)
         return Reply(head, body_of(head, reader), BodyLength.of(head).known)
 
@@ -164,6 +164,11 @@ class HttpTry:
         return Verdict(Outcome.FAILURE, f"{self._where}: {said}", error.reason)
 
     def _late(self) -> Verdict:
+        if self._reply and self._reply.head.switches_protocol:
+            # net/http gives such a connection to its caller, and the client's timeout does not close it: the attempt of
+            # a kubelet 1.20 was seen to last as long as the connection. Nothing is counted meanwhile, as for an error.
+            said = "the connection was switched to another protocol; the attempt lasts until it ends"
+            return Verdict(Outcome.ERROR, said, Reason.SWITCHED_PROTOCOL, self._reply.head.status)
         if self._reply:
             said = "context deadline exceeded (Client.Timeout or context cancellation while reading body)"
             return Verdict(Outcome.ERROR, said, Reason.BODY_TIMED_OUT, self._reply.head.status)

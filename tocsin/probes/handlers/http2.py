@@ -16,6 +16,7 @@ from enum import IntEnum
 from tocsin.probes.handlers.buffered import Ended, Reader
 from tocsin.probes.handlers.connection import Connection
 from tocsin.probes.handlers.hpack import BadCompression, Decoder, Field, encode
+from tocsin.probes.handlers.kubelet import NEWEST
 from tocsin.probes.handlers.reason import Broken, Reason
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -146,9 +147,11 @@ def frame(kind: Kind, flags: int, stream: int, payload: bytes = b"") -> bytes:
 class Http2:
     """One connection with one stream."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, go: int = NEWEST.go) -> None:
+        self.go = go
+        """The minor version of Go 1 whose rules hold for the reply."""
         self._connection = connection
-        self._reader = Reader(connection)
+        self._reader = Reader(connection, go)
         self._decoder = Decoder()
         self._settled = False
         self._gone: Broken | None = None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from tocsin.probes.handlers.http2 import STREAM, DataEvent, HeadersEvent, Http2, ResetEvent, broken
-from tocsin.probes.handlers.http_response import MOST_INFORMATIONAL, Head, Headers, canonical
+from tocsin.probes.handlers.http2 import HEADER_LIST_BYTES, STREAM, DataEvent, HeadersEvent, Http2, ResetEvent, broken
+from tocsin.probes.handlers.http_response import Head, Headers, canonical, too_many_informational
 from tocsin.probes.handlers.reason import Broken, Reason
 
 _WHOLE_NUMBER = re.compile("[+-]?[0-9]+")
@@ -13,10 +13,12 @@ _WHOLE_NUMBER = re.compile("[+-]?[0-9]+")
 
 async def read_reply(stream: Http2) -> tuple[Head, Http2Body]:
     """Return the head and the body of the reply that counts, past those of 1xx. Raises Broken."""
-    for _ in range(MOST_INFORMATIONAL + 1):
+    passed, size = 0, 0
+    while True:
         match await stream.event():
             case HeadersEvent(fields, ended):
                 head = _head(fields)
+                size += sum(len(name) + len(value) + 32 for name, value in fields)
             case DataEvent():
                 raise _stream_error("PROTOCOL_ERROR")
             case ResetEvent(code):
@@ -25,7 +27,11 @@ async def read_reply(stream: Http2) -> tuple[Head, Http2Body]:
             return head, Http2Body(stream, content_length(head.headers), ended=ended)
         if ended:
             raise _stream_error("PROTOCOL_ERROR; 1xx informational response with END_STREAM flag")
-    raise _stream_error("PROTOCOL_ERROR; http2: too many 1xx informational responses")
+        passed += 1
+        if too_many_informational(passed, stream.go):
+            raise _stream_error("PROTOCOL_ERROR; http2: too many 1xx informational responses")
+        if size > HEADER_LIST_BYTES:
+            raise _stream_error("PROTOCOL_ERROR; header list too large")
 
 
 def _head(fields: tuple[tuple[str, str], ...]) -> Head:

@@ -9,6 +9,18 @@ from tocsin.probes.handlers.buffered import Ended, Reader
 from tocsin.probes.handlers.http_response import BodyLength, Head, read_headers
 from tocsin.probes.handlers.reason import Broken, Reason
 
+OVERHEAD_LIMITED = 21
+"""From this minor version of Go on what is no data in a chunked body is limited (golang/go#64433), ..."""
+
+OVERHEAD_BYTES = 16 << 10
+"""... to this, beside 16 bytes and as much as the data for each chunk, ..."""
+
+SIZE_NEEDED = 23
+"""... a chunk's size has at least one digit (golang/go#64517), ..."""
+
+BARE_FEED_REFUSED = 24
+"""... and its line ends in CR LF (golang/go#71988, from Go 1.24.2 on)."""
+
 _CUT = "unexpected EOF"
 
 
@@ -67,6 +79,7 @@ class ChunkedBody:
         self._reader = reader
         self._left = 0
         self._between = False
+        self._overhead = 0
         self.ended = False
 
     async def read(self, most: int) -> bytes:
@@ -110,12 +123,21 @@ class ChunkedBody:
         line = await self._reader.short_line()
         if line is None:
             raise Broken(Reason.BODY_MALFORMED, "header line too long")
+        if self._reader.go >= BARE_FEED_REFUSED and not re.fullmatch(b"[^\r]*\r\n", line):
+            bare = b"\r" not in line
+            said = "chunked line ends with bare LF" if bare else "invalid CR in chunked line"
+            raise Broken(Reason.BODY_MALFORMED, said)
         size = line.rstrip(b" \t\r\n").partition(b";")[0]
+        if not size and self._reader.go >= SIZE_NEEDED:
+            raise Broken(Reason.BODY_MALFORMED, "empty hex number for chunk length")
         if not re.fullmatch(b"[0-9a-fA-F]*", size):
             raise Broken(Reason.BODY_MALFORMED, "invalid byte in chunk length")
         if len(size) > 16:
             raise Broken(Reason.BODY_MALFORMED, "http chunk length too large")
         self._left = int(size or b"0", 16)
+        self._overhead = max(0, self._overhead + len(line.rstrip(b"\r\n")) + 2 - 16 - 2 * self._left)
+        if self._overhead > OVERHEAD_BYTES and self._reader.go >= OVERHEAD_LIMITED:
+            raise Broken(Reason.BODY_MALFORMED, "chunked encoding contains too much non-data")
         if not self._left:
             await self._trailer()
             self.ended = True

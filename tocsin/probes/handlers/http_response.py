@@ -13,7 +13,19 @@ from tocsin.probes.handlers.buffered import Ended, Reader
 from tocsin.probes.handlers.reason import Broken, Reason
 
 MOST_INFORMATIONAL = 5
-"""How many replies of 1xx may come before the real one (net/http, persistConn.readResponse)."""
+"""How many replies of 1xx may come before the real one (net/http, persistConn.readResponse), ..."""
+
+INFORMATIONAL_UNCOUNTED = 24
+"""... until this minor version of Go, from which on only their size is limited (golang/go#65035)."""
+
+HEADER_BYTES_CHECKED = 20
+"""From this one on a header with a byte that may not be in it is refused (golang/go#53188), ..."""
+
+EMPTY_LENGTH_REFUSED = 22
+"""... an empty Content-Length (golang/go#61679, GODEBUG httplaxcontentlength), ..."""
+
+EMPTY_NAME_REFUSED = 23
+"""... and a header without a name (golang/go#65244)."""
 
 Headers = dict[str, list[str]]
 """Values by canonical name, in the order in which they came."""
@@ -21,6 +33,8 @@ Headers = dict[str, list[str]]
 _NUMBER = re.compile("[+-]?[0-9]+")
 _VERSION = re.compile(r"HTTP/([0-9])\.([0-9])")
 _TOKEN = re.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NAME_FORGIVEN = re.compile("[!#$%&'*+.^_`|~0-9A-Za-z -]*")
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 _BLANKS = " \t\r\n"
 
 
@@ -78,17 +92,29 @@ def has_token(headers: Headers, name: str, token: str) -> bool:
 
 async def read_head(reader: Reader) -> Head:
     """Return the head of the reply that counts, past those of 1xx. Raises Broken."""
-    for _ in range(MOST_INFORMATIONAL + 1):
-        reader.allow_headers()
+    passed = 0
+    reader.allow_headers()
+    while True:
         try:
             head = await _read_head(reader)
         except Ended:
             raise Broken(Reason.CLOSED_BEFORE_HEADERS, "unexpected EOF") from None
-        BodyLength.of(head)
+        length = BodyLength.of(head)
+        if length.is_missing(head) and reader.go >= EMPTY_LENGTH_REFUSED:
+            raise malformed("invalid empty Content-Length")
         if not 100 <= head.status <= 199 or head.status == 101:
             reader.allow_all()
             return head
-    raise malformed("net/http: too many 1xx informational responses")
+        passed += 1
+        if too_many_informational(passed, reader.go):
+            raise malformed("net/http: too many 1xx informational responses")
+        if reader.go < INFORMATIONAL_UNCOUNTED:
+            reader.allow_headers()
+
+
+def too_many_informational(passed: int, go: int) -> bool:
+    """Whether so many replies of 1xx are more than this minor version of Go passes over."""
+    return passed > MOST_INFORMATIONAL and go < INFORMATIONAL_UNCOUNTED
 
 
 async def _read_head(reader: Reader) -> Head:
@@ -112,11 +138,18 @@ async def read_headers(reader: Reader) -> Headers:
         raise malformed(f"malformed MIME header initial line: {(await reader.line()).decode('latin-1')}")
     while line := await _continued_line(reader):
         name, colon, value = line.partition(":")
-        if not colon:
+        if not colon or not _accepted(name, value, reader.go):
             raise malformed(f"malformed MIME header line: {line}")
         if name:
             headers.setdefault(canonical(name), []).append(value.lstrip(" \t"))
     return headers
+
+
+def _accepted(name: str, value: str, go: int) -> bool:
+    """Whether this minor version of Go takes a header; all of them forgive a name with blanks in it."""
+    if not name:
+        return go < EMPTY_NAME_REFUSED
+    return go < HEADER_BYTES_CHECKED or not (_CONTROL.search(value) or not _NAME_FORGIVEN.fullmatch(name))
 
 
 async def _continued_line(reader: Reader) -> str:
@@ -159,6 +192,10 @@ class BodyLength:
         if chunked:
             _check_trailer(head)
         return cls(chunked and head.has_body, known)
+
+    def is_missing(self, head: Head) -> bool:
+        """Whether it should stand in a Content-Length, and that is empty."""
+        return not self.chunked and self.known is None and "Content-Length" in head.headers
 
 
 def _chunked(head: Head) -> bool:

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     BODY_TIMED_OUT = "body timed out"
     BODY_CUT = "body cut"
     BODY_MALFORMED = "body malformed"
+    SWITCHED_PROTOCOL = "switched protocol"
     BAD_REQUEST = "bad request"
     PORT_UNKNOWN = "port unknown"
     NOT_SERVING = "not serving"
@@ -134,6 +135,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.BODY_MALFORMED: Explanation(
         "the body's framing is broken: the kubelet discards such an attempt after three tries, whatever the status was",
         "mend the chunked encoding, or the proxy that adds to it",
+    ),
+    Reason.SWITCHED_PROTOCOL: Explanation(
+        "a 101 hands the connection over, and no timeout holds for it any more: the kubelet's attempt ends with the"
+        " connection, and until then this probe makes no other; it restarts nothing and changes no readiness",
+        "probe a path that is no WebSocket and no other upgrade",
     ),
     Reason.BAD_REQUEST: Explanation(
         "no request can be made of the probe's fields; every attempt is discarded, so the probe never acts",

@@ -89,8 +89,7 @@ class Seen:
         found = self.episodes.get(name)
         if found is None:
             raise Unproven(f"the experiment `{name}` was not made")
-        if found.lacking:
-            raise Unproven(found.lacking)
+        _expect_made(found)
         return found
 
     def many(self, prefix: str) -> tuple[Episode, ...]:
@@ -98,8 +97,20 @@ class Seen:
         found = [each for name, each in self.episodes.items() if name.startswith(prefix)]
         made = tuple(each for each in found if not each.lacking)
         if found and not made:
-            raise Unproven(found[0].lacking)
+            _expect_made(found[0])
         return made
+
+    def in_cluster(self, name: str) -> Episode:
+        """Return an episode of a cluster. Raises NotAsked where it runs in none, and as `episode`."""
+        if "watch" not in self.episodes:
+            raise NotAsked("it does not run in a cluster here")
+        return self.episode(name)
+
+
+def _expect_made(episode: Episode) -> None:
+    """Raise NotAsked or Unproven if an experiment was not made."""
+    if episode.lacking:
+        raise (NotAsked if episode.declined else Unproven)(episode.lacking)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,300 @@
+"""`pytest -m probes` and `tocsin probe` on a real cluster: the sick are found, the healthy pass, all is put back.
+
+TOCSIN_KUBECONFIG names a cluster in which namespaces may be made; the suite itself has no more rights there than
+deploy/ grants. The node must hold an image with a python3 (TOCSIN_PARITY_IMAGE; else the one of tests/parity/image.py).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+import yaml
+
+from tests.parity import NAME_OF_IMAGE
+from tests.sick_processes.system import SERVER
+from tocsin.deadline import Unmet, wait_until
+from tocsin.engines.kubernetes_api import ClusterUnreadable, KubernetesApi
+from tocsin.engines.kubernetes_changes import NOTE, RESTARTED_AT
+
+KUBECONFIG = os.environ.get("TOCSIN_KUBECONFIG", "")
+IMAGE = os.environ.get("TOCSIN_PARITY_IMAGE", NAME_OF_IMAGE)
+DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
+NAMESPACE = "tocsin-probes"
+EVERYTHING = ["ask", "exec", "rollout", "kill", "outage"]
+
+pytestmark = [
+    pytest.mark.xdist_group("exclusive"),
+    pytest.mark.skipif(not KUBECONFIG, reason="TOCSIN_KUBECONFIG names no cluster to run probed pods in"),
+]
+
+
+STORE_PORT = 18765
+"""On the node's own network: a cluster need not have names, nor Services, for a pod to find it."""
+ASKS_STORE = f"http://$(NODE):{STORE_PORT}/live"
+POLITE = ("--on-term", "drain", "--drain", "0.3")
+
+
+def probe(path: str, *, period: int = 1) -> dict[str, Any]:
+    """Return a probe that is quick."""
+    times = {"periodSeconds": period, "timeoutSeconds": 1, "failureThreshold": 2}
+    return {"httpGet": {"path": path, "port": "http"}, **times}
+
+
+def workload(name: str, *arguments: str, pre_stop: float = 3, **container: Any) -> dict[str, Any]:
+    """Return a Deployment of two pods of the sick server, which is as healthy as its arguments leave it."""
+    host = bool(container.pop("host", False))
+    port = STORE_PORT if host else 8000
+    command = ["python3", "-I", "-S", "/srv/server.py", "--host", "0.0.0.0", "--port", str(port), *arguments]
+    hook = {"preStop": {"exec": {"command": ["python3", "-c", f"import time; time.sleep({pre_stop})"]}}}
+    shop = {
+        "name": name,
+        "image": IMAGE,
+        "imagePullPolicy": "IfNotPresent",
+        "command": command,
+        "ports": [{"name": "http", "containerPort": port}],
+        "env": [{"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}],
+        "volumeMounts": [{"name": "server", "mountPath": "/srv"}],
+        "livenessProbe": probe("/live"),
+        "readinessProbe": probe("/ready"),
+        **({"lifecycle": hook} if pre_stop else {}),
+        **container,
+    }
+    pod = {
+        "containers": [shop],
+        "terminationGracePeriodSeconds": 10,
+        "enableServiceLinks": False,
+        "hostNetwork": host,
+        "volumes": [{"name": "server", "configMap": {"name": "server"}}],
+    }
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels}, "spec": pod}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {"replicas": 1 if host else 2, "selector": {"matchLabels": labels}, "template": template},
+    }
+
+
+WORKLOADS = {
+    "store": workload("store", *POLITE, pre_stop=0, host=True),
+    "sound": workload("sound", *POLITE),
+    "leaning": workload("leaning", *POLITE, "--live-asks", ASKS_STORE, "--patience", "0.5"),
+    "rude": workload("rude", "--on-term", "drain", pre_stop=0),
+    "deaf": workload("deaf"),
+    "changed": workload("changed", *POLITE),
+}
+FAILS = {
+    "leaning": {"liveness-independent"},
+    "rude": {"no-request-lost"},
+    "deaf": {"ends-within-grace"},
+    "changed": {"runs-as-declared"},
+}
+"""What must be found, by container; nothing else may be."""
+SKIPPED = {"hang-noticed", "no-restart-storm", "probe-cost", "within-timeout-under-load"}
+"""What is not asked in a cluster."""
+
+
+class Space:
+    """A namespace of the cluster, made with an administrator's kubeconfig."""
+
+    def __init__(self, api: KubernetesApi) -> None:
+        self.api = api
+
+    def make(self, path: str, value: Mapping[str, Any]) -> None:
+        """Make an object."""
+        self.api.send("POST", path, value)
+
+    def apply(self, file: Path) -> None:
+        """Make what a file of deploy/ holds."""
+        for value in yaml.safe_load_all(file.read_text()):
+            group, _, version = value["apiVersion"].rpartition("/")
+            base = f"/apis/{group}/{version}" if group else f"/api/{version}"
+            kind = {"NetworkPolicy": "networkpolicies"}.get(value["kind"], f"{value['kind'].lower()}s")
+            space = "" if value["kind"].startswith("Cluster") else f"/namespaces/{NAMESPACE}"
+            self.api.send("POST", f"{base}{space}/{kind}", value, accepted=(409,))
+
+    def deployments(self) -> dict[str, dict[str, Any]]:
+        """Return the Deployments by name."""
+        items = self.api.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments")["items"]
+        return {each["metadata"]["name"]: each for each in items}
+
+    def ready(self) -> bool | Unmet:
+        """Tell whether all pods are ready, and none is left of a template before."""
+        waiting = [
+            name
+            for name, each in self.deployments().items()
+            if not (
+                each["status"].get("readyReplicas")
+                == each["status"].get("replicas")
+                == each["status"].get("updatedReplicas")
+                == each["spec"]["replicas"]
+            )
+        ]
+        return not waiting or Unmet(f"not ready: {', '.join(waiting)}")
+
+    def as_it_was(self) -> bool | Unmet:
+        """Tell whether nothing is left of what was done to it."""
+        for name, each in self.deployments().items():
+            template = each["spec"]["template"]["metadata"].get("annotations") or {}
+            if NOTE in (each["metadata"].get("annotations") or {}) or RESTARTED_AT in template:
+                return Unmet(f"{name} is changed")
+            if each["spec"]["replicas"] != WORKLOADS[name]["spec"]["replicas"]:
+                return Unmet(f"{name} has {each['spec']['replicas']} pods")
+        left = self.api.get(f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs")["items"]
+        return not left or Unmet(f"Job {left[0]['metadata']['name']} is left")
+
+    def gone(self) -> bool:
+        """Tell whether the namespace is gone."""
+        return NAMESPACE not in {each["metadata"]["name"] for each in self.api.get("/api/v1/namespaces")["items"]}
+
+
+@contextmanager
+def made() -> Iterator[Space]:
+    """Make the namespace with all workloads, and delete it again."""
+    with KubernetesApi(Path(KUBECONFIG)) as api:
+        space = Space(api)
+        wait_until(space.gone, seconds=120, what="an earlier namespace to be gone", every=0.5)
+        api.send("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+        try:
+            files = {"metadata": {"name": "server"}, "data": {"server.py": SERVER.read_text()}}
+            space.make(f"/api/v1/namespaces/{NAMESPACE}/configmaps", files)
+            for each in WORKLOADS.values():
+                space.make(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments", each)
+            for name in ("rbac-observer.yaml", "rbac-prober.yaml", "network-policy-asker.yaml"):
+                space.apply(DEPLOY / name)
+            wait_until(space.ready, seconds=180, what="the workloads to be ready", every=0.5)
+            yield space
+        finally:
+            api.send("DELETE", f"/api/v1/namespaces/{NAMESPACE}", accepted=(404, 409))
+            for kind in ("clusterroles/tocsin-observer-nodes",):
+                api.send("DELETE", f"/apis/rbac.authorization.k8s.io/v1/{kind}", accepted=(404,))
+            wait_until(space.gone, seconds=180, what="the namespace to be gone", every=0.5)
+
+
+@pytest.fixture(scope="module")
+def space() -> Iterator[Space]:
+    """Give the namespace."""
+    with made() as found:
+        yield found
+
+
+def token_of(api: KubernetesApi) -> str:
+    """Return the token of the service account of deploy/, as the cluster made it (up to 1.23), or by request."""
+    path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/tocsin-observer/token"
+    asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
+    return str(api.send("POST", path, asked)["status"]["token"])
+
+
+@pytest.fixture
+def system(space: Space, tmp_path: Path) -> Path:
+    """Write a system of these workloads, whose kubeconfig is the service account of deploy/ and no other."""
+    return written(space, tmp_path, EVERYTHING)
+
+
+def written(space: Space, folder: Path, allow: Sequence[str]) -> Path:
+    """Write it; the manifest of `changed` is not what was applied."""
+    access = space.api.access
+    config = {
+        "current-context": "x",
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": access.server, "certificate-authority": access.authority}}],
+        "users": [{"name": "u", "user": {"token": token_of(space.api)}}],
+    }
+    (folder / "kubeconfig").write_text(yaml.safe_dump(config))
+    manifests = json.loads(json.dumps(WORKLOADS))
+    manifests["changed"]["spec"]["template"]["spec"]["containers"][0]["livenessProbe"] = probe("/live", period=2)
+    (folder / "workloads.yaml").write_text(yaml.safe_dump_all(manifests.values()))
+    cluster = {"kubeconfig": "kubeconfig", "namespace": NAMESPACE, "image": IMAGE, "watch": "8s", "allow": list(allow)}
+    declared = {
+        "schema": 1,
+        "name": "shops",
+        "artefacts": {"manifests": ["workloads.yaml"]},
+        "environments": {"cluster": {"cluster": cluster}},
+        "probes": {"workloads": {name: {"dependencies": {"store": {}}} for name in ("sound", "leaning")}},
+    }
+    (folder / "system.yaml").write_text(yaml.safe_dump(declared))
+    return folder
+
+
+def asked(folder: Path, *arguments: str) -> tuple[int, str, dict[str, dict[str, str]]]:
+    """Run the suite; return its exit code, what it said, and each question's outcome by container."""
+    report = folder / "junit.xml"
+    command = [sys.executable, "-m", "pytest", "-m", "probes", "--system", str(folder), "--environment", "cluster"]
+    command += [f"--junit-xml={report}", "-p", "no:cacheprovider", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1500, cwd=folder)
+    found: dict[str, dict[str, str]] = {}
+    if report.is_file():
+        for case in ET.parse(report).iter("testcase"):  # noqa: S314 our own
+            name = re.fullmatch(r"test_probe\[(\S+?)/\S+?-([a-z-]+)\]", case.get("name") or "")
+            if name:
+                found.setdefault(name[1], {})[name[2]] = next(
+                    (each.tag for each in case if each.tag != "properties"), "passed"
+                )
+    return done.returncode, done.stdout[-6000:] + done.stderr[-2000:], found
+
+
+def test_the_sick_are_found_and_the_healthy_are_well(space: Space, system: Path) -> None:
+    """Each disease by its question, nothing else; with the rights of deploy/ alone, and all is put back."""
+    _, said, found = asked(system)
+    print(said, flush=True)
+    assert set(found) == set(WORKLOADS)
+    for name, outcomes in found.items():
+        failed = {each for each, outcome in outcomes.items() if outcome in ("failure", "error")}
+        assert failed == FAILS.get(name, set()), (name, outcomes, said)
+        assert {each for each, outcome in outcomes.items() if outcome == "skipped"} >= SKIPPED
+    assert found["sound"]["liveness-independent"] == found["sound"]["follows-as-foreseen"] == "passed"
+    wait_until(space.ready, seconds=120, what="all to be ready again", every=0.5)
+    wait_until(space.as_it_was, seconds=30, what="all to be as it was", every=0.5)
+
+
+def test_without_permission_it_looks_and_nothing_else(space: Space, tmp_path: Path) -> None:
+    """What only watches is asked, the rest says what would allow it; no pod was made anew."""
+    folder = written(space, tmp_path, ())
+    before = {name: each["metadata"]["generation"] for name, each in space.deployments().items()}
+    _, said, found = asked(folder, "-k", "sound", "-rs")
+    assert {each for each, outcome in found["sound"].items() if outcome == "passed"} == {
+        "runs-as-declared",
+        "stays-well",
+    }
+    assert "add `rollout` to `allow`" in said
+    assert {name: each["metadata"]["generation"] for name, each in space.deployments().items()} == before
+
+
+def test_what_a_lost_run_has_changed_is_put_back_by_hand(space: Space, system: Path) -> None:
+    """It is in the way of the next run, which says how; then it is as it was."""
+    path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/rude"
+    undo = {"spec": {"replicas": 2}, "metadata": {"annotations": {NOTE: None}}}
+    note = {"by": "elsewhere/1", "at": "2026-01-01T00:00:00Z", "undo": undo}
+    change = {"spec": {"replicas": 1}, "metadata": {"annotations": {NOTE: json.dumps(note)}}}
+    space.api.send("PATCH", path, change, kind="application/merge-patch+json")
+    _, said, _ = asked(system, "-k", "rude and runs-as-declared")
+    assert "Tocsin on elsewhere/1 changed it" in said
+    command = [sys.executable, "-m", "tocsin.cli", "probe", str(system), "--environment", "cluster", "--put-back"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, "put back: Deployment tocsin-probes/rude" in done.stdout) == (0, True), done
+    wait_until(space.as_it_was, seconds=30, what="all to be as it was", every=0.5)
+
+
+def test_a_cluster_that_cannot_be_asked_is_told_so(space: Space, tmp_path: Path) -> None:
+    """A namespace without the Role: inconclusive, with the API server's reason and what grants it."""
+    folder = written(space, tmp_path, EVERYTHING)
+    system = yaml.safe_load((folder / "system.yaml").read_text())
+    system["environments"]["cluster"]["cluster"]["namespace"] = "default"
+    (folder / "system.yaml").write_text(yaml.safe_dump(system))
+    code, said, found = asked(folder, "-k", "sound and stays-well")
+    assert code == 1
+    assert "deploy/rbac-observer.yaml grants what is needed" in said
+    assert found["sound"]["stays-well"] in ("failure", "error")
+    with pytest.raises(ClusterUnreadable):
+        space.api.get("/no/such/path")

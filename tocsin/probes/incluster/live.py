@@ -1,0 +1,189 @@
+"""A workload as it runs in a cluster: its pods, their addresses, and what its probes really are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tocsin.artefacts.kubernetes import KubernetesObject
+from tocsin.deadline import Unmet
+from tocsin.engines.kubernetes_api import ClusterUnreadable
+from tocsin.engines.kubernetes_changes import Workload
+from tocsin.engines.trouble import EngineTrouble
+from tocsin.model.workloads import Container, workloads
+from tocsin.part import Part
+from tocsin.probes.behaviour.subject import Subject
+from tocsin.probes.cluster import Cluster
+from tocsin.probes.specification import ContainerSpec, PodSpec, ProbeSpec
+from tocsin.source import Document
+from tocsin.supervisor import Kind
+from tocsin.system import InCluster
+
+_OPERATORS = {"In": "in", "NotIn": "notin"}
+
+
+@dataclass(frozen=True)
+class LivePod:
+    """A pod of a workload."""
+
+    name: str
+    uid: str
+    address: str
+    """`status.podIP`; empty as long as it has none."""
+    ready: bool
+    leaving: bool
+    """Whether it is deleted."""
+    state: str
+    """What its status says of why it does not run."""
+    container: Container
+    """The one that is looked at, as the API server has it, defaults filled in."""
+
+    @property
+    def ports(self) -> Mapping[str, int]:
+        """The named ports of the container."""
+        return {each.name: each.number for each in self.container.ports if each.name and each.number is not None}
+
+
+def named(subject: Subject, declared: InCluster) -> Workload:
+    """Return the workload of a subject as the cluster knows it."""
+    made = subject.workload
+    return Workload(made.kind, declared.namespace or made.namespace or "default", made.object.name)
+
+
+def read_as_workload(value: Mapping[str, Any], kind: str, version: str) -> Any:
+    """Return what makes pods, or a pod, of the API; lists do not tell the kind of what they hold."""
+    document = Document("the API's answer", {"kind": kind, "apiVersion": version, **value}, {}, {})
+    return workloads([KubernetesObject(Part.whole(document))])[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A workload in a cluster, and one container of it."""
+
+    cluster: Cluster
+    workload: Workload
+    container: str
+    """Its name; empty for the first."""
+
+    def object(self) -> Mapping[str, Any]:
+        """Return the workload as the API has it. Raises EngineTrouble if there is none that can be read."""
+        try:
+            found: Mapping[str, Any] = self.cluster.get(self.workload.path)
+        except (ClusterUnreadable, ValueError) as error:
+            said = f"{error}. Is `namespace` of the environment's `cluster` right, and are the manifests applied?"
+            raise EngineTrouble("the workload cannot be read", str(self.workload), said, Kind.ANSWERED) from error
+        return found
+
+    def pods(self) -> list[LivePod]:
+        """Return its pods, those that are leaving too. Raises EngineTrouble."""
+        selector = selector_of(self.object()["spec"].get("selector") or {})
+        path = f"/api/v1/namespaces/{self.workload.namespace}/pods"
+        try:
+            items = self.cluster.get(path, labelSelector=selector)["items"]
+        except ClusterUnreadable as error:
+            raise EngineTrouble("the pods cannot be read", str(self.workload), str(error), Kind.ANSWERED) from error
+        return [pod for each in items if (pod := self.pod(each)) is not None]
+
+    def pod(self, value: Mapping[str, Any]) -> LivePod | None:
+        """Return a pod of the API; None if it lacks the container, or has done its work."""
+        if value["status"].get("phase") in ("Succeeded", "Failed"):
+            return None
+        read = read_as_workload(value, "Pod", "v1")
+        wanted = (each for each in read.running if each.name == self.container or not self.container)
+        container = next(wanted, None)
+        if container is None:
+            return None
+        meta = value["metadata"]
+        return LivePod(
+            name=meta["name"],
+            uid=meta["uid"],
+            address=value["status"].get("podIP") or "",
+            ready=is_ready(value),
+            leaving="deletionTimestamp" in meta,
+            state=state_of(value),
+            container=container,
+        )
+
+    def well(self) -> list[LivePod] | Unmet:
+        """Return its pods if they are all there and ready, and none is on its way in or out."""
+        found, pods = self.object(), self.pods()
+        status, spec = found.get("status") or {}, found["spec"]
+        if status.get("observedGeneration", 0) < found["metadata"].get("generation", 0):
+            return Unmet("its controller has not seen its last change")
+        wanted = status.get("desiredNumberScheduled", spec.get("replicas", 1))
+        updated = status.get("updatedNumberScheduled", status.get("updatedReplicas", 0))
+        unready = "; ".join(f"{each.name}: {each.state}" for each in pods if not each.ready or each.leaving)
+        if unready or len(pods) != wanted or updated != wanted:
+            said = f"{len(pods)} of {wanted} pods, {updated} of the newest template"
+            return Unmet(f"{said}; not ready: {unready}" if unready else said)
+        return pods or Unmet("it has no pods")
+
+    def differences(self, subject: Subject) -> tuple[str, ...]:
+        """Return in what the container's probes in the cluster differ from those of its manifest."""
+        live = read_as_workload(self.object(), self.workload.kind, "apps/v1")
+        container = next((each for each in live.running if each.name == self.container), None)
+        if container is None:
+            return (f"no container {self.container!r} runs in {self.workload}",)
+        found = list(_probe_differences(subject.spec, ContainerSpec.of(container)))
+        grace, declared = PodSpec.of(live).grace, subject.pod.grace
+        if grace != declared:
+            found.append(f"terminationGracePeriodSeconds is {grace:g} in the cluster, and {declared:g} in the manifest")
+        return tuple(found)
+
+
+def _probe_differences(declared: ContainerSpec, live: ContainerSpec) -> Iterator[str]:
+    for kind in dict.fromkeys(each.kind for each in (*declared.probes, *live.probes)):
+        mine, theirs = declared.probe(kind), live.probe(kind)
+        if mine is None or theirs is None:
+            yield f"{kind}: {'only in the cluster' if mine is None else 'only in the manifest'}"
+            continue
+        one, other = _values(mine), _values(theirs)
+        for key in one.keys() | other.keys():
+            if one.get(key) != other.get(key):
+                yield f"{kind}: {key} is {other.get(key)} in the cluster, and {one.get(key)} in the manifest"
+
+
+def _values(probe: ProbeSpec) -> dict[str, Any]:
+    """Return what a probe says, as the API server fills it in."""
+    defaults = {"httpGet": {"path": "/", "scheme": "HTTP"}, "grpc": {"service": ""}}.get(probe.handler, {})
+    action = {key: value for key, value in probe.action.items() if value not in (None, "", [], ())}
+    return {
+        **{f"{probe.handler}.{key}": value for key, value in {**defaults, **action}.items()},
+        "initialDelaySeconds": probe.delay,
+        "periodSeconds": probe.period,
+        "timeoutSeconds": probe.timeout,
+        "failureThreshold": probe.failures,
+        "successThreshold": probe.successes,
+        "terminationGracePeriodSeconds": probe.grace,
+    }
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """Tell whether a pod of the API is ready."""
+    conditions: Sequence[Mapping[str, Any]] = pod["status"].get("conditions") or ()
+    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
+
+
+def state_of(pod: Mapping[str, Any]) -> str:
+    """Return what the status of a pod of the API says of why it does not run, or is not ready."""
+    for status in pod["status"].get("containerStatuses") or ():
+        for each in (status.get("state") or {}).values():
+            if isinstance(each, dict) and each.get("reason"):
+                return f"{each['reason']}: {each.get('message') or each.get('exitCode') or ''}".rstrip(": ")
+    for each in pod["status"].get("conditions") or ():
+        if each.get("status") == "False" and each.get("message"):
+            return f"{each.get('reason')}: {each['message']}"
+    return f"its phase is {pod['status'].get('phase')}"
+
+
+def selector_of(selector: Mapping[str, Any]) -> str:
+    """Return a selector of the API as a query has it (apimachinery, pkg/labels)."""
+    found = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
+    for each in selector.get("matchExpressions") or ():
+        key, operator = each["key"], each["operator"]
+        if operator in _OPERATORS:
+            found.append(f"{key} {_OPERATORS[operator]} ({','.join(each['values'])})")
+        else:
+            found.append(key if operator == "Exists" else f"!{key}")
+    return ",".join(found)
