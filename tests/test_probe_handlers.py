@@ -31,8 +31,7 @@ SECONDS = 1.0
 LATE = ("hang", "slow", "tls-hang", "grpc-hang", "grpc-on", "grpc-refused", "http2-hang")
 """Behaviours that end with the timeout begin like this."""
 OF_ONE_TRY = {Reason.SWITCHED_PROTOCOL}
-"""An error that is not tried again, so that the table has no place for it: tests/test_parity_attempts.py brings it about."""
-
+"""An error that is not tried again, for which the table has no place; tests/test_parity_attempts.py brings it about."""
 NOT_ON_A_WIRE = {
     Reason.UNREACHABLE,
     Reason.NAME_UNKNOWN,

@@ -87,7 +87,7 @@ def workload(name: str, *arguments: str, pre_stop: float = 3, **container: Any) 
 
 
 WORKLOADS = {
-    "store": workload("store", *POLITE, pre_stop=0, host=True),
+    "store": workload("store", *POLITE, host=True),
     "sound": workload("sound", *POLITE),
     "leaning": workload("leaning", *POLITE, "--live-asks", ASKS_STORE, "--patience", "0.5"),
     "rude": workload("rude", "--on-term", "drain", pre_stop=0),
@@ -95,7 +95,7 @@ WORKLOADS = {
     "changed": workload("changed", *POLITE),
 }
 FAILS = {
-    "leaning": {"liveness-independent"},
+    "leaning": {"liveness-independent", "readiness-as-declared"},  # what it leans on is gone, and so it is restarted
     "rude": {"no-request-lost"},
     "deaf": {"ends-within-grace"},
     "changed": {"runs-as-declared"},

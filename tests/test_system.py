@@ -81,7 +81,11 @@ BAD = {
         "7:5",
         "should be 'same' or 'scaled' (it is 'more')",
     ),
-    "nothing to run": (f"{HEAD}environments:\n  local: {{}}\n", "4:3", "names neither processes to start nor the addr"),
+    "nothing to run": (
+        f"{HEAD}environments:\n  local: {{}}\n",
+        "4:3",
+        "names neither processes to start, nor the addr",
+    ),
     "both to run and running": (
         f"{HEAD}{RUNS}    prometheus: {{url: 'http://localhost:9090'}}\n",
         "4:3",

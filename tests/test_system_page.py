@@ -22,6 +22,7 @@ SECTIONS: dict[str, type[Declared]] = {
     "Endpoints": system.Endpoint,
     "Credentials": system.CredentialsFile,
     "Ceilings": system.Ceilings,
+    "Clusters": system.InCluster,
     "Drills": system.Drill,
     "Load": system.Load,
     "Proof": system.Proof,

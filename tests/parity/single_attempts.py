@@ -18,8 +18,11 @@ from tests.parity.recording import Recorded
 from tests.parity.scenario import Life, Scenario, Script, ScriptedProbe
 from tocsin.probes.attempt import Outcome
 
-WATCHED = 12
+WATCHED = 14
 TIMEOUT = 1
+DELAY = 3
+"""Seconds in which the server comes to listen, on a machine that is busy with other pods, too."""
+
 SUCCESS, WARNING, FAILURE, ERROR = Outcome.SUCCESS, Outcome.WARNING, Outcome.FAILURE, Outcome.ERROR
 
 Step = list[object]
@@ -587,7 +590,7 @@ def scenarios() -> tuple[Scenario, ...]:
     asked = [(name, handler, action) for name, (handler, action, _) in BEHAVIOURS.items()]
     asked += [(name, "http", action) for name, action in UNENDING.items()]
     for name, handler, action in asked:
-        probe = ScriptedProbe("readiness", handler, period=2, timeout=TIMEOUT)
+        probe = ScriptedProbe("readiness", handler, delay=DELAY, period=2, timeout=TIMEOUT)
         life = Life({"readiness": Script(((0.0, action),), beside=BESIDE.get(name, ""))})
         found.append(Scenario(f"attempt-{name}", "single-attempts", (probe,), (life,), watched=WATCHED))
     return tuple(found)
