@@ -30,6 +30,8 @@ KUBECONFIG = os.environ.get("TOCSIN_KUBECONFIG", "")
 IMAGE = os.environ.get("TOCSIN_PARITY_IMAGE", NAME_OF_IMAGE)
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 NAMESPACE = "tocsin-probes"
+INCONCLUSIVE = 10
+"""The exit code of a run that could not see what it was asked."""
 EVERYTHING = ["ask", "exec", "rollout", "kill", "outage"]
 
 pytestmark = [
@@ -69,6 +71,8 @@ def workload(name: str, *arguments: str, pre_stop: float = 3, **container: Any) 
         **({"lifecycle": hook} if pre_stop else {}),
         **container,
     }
+    if host:  # what others lean on is no subject: a port of the node leaves no room for a second pod
+        del shop["livenessProbe"], shop["readinessProbe"]
     pod = {
         "containers": [shop],
         "terminationGracePeriodSeconds": 10,
@@ -97,7 +101,7 @@ WORKLOADS = {
 FAILS = {
     "leaning": {"liveness-independent", "readiness-as-declared"},  # what it leans on is gone, and so it is restarted
     "rude": {"no-request-lost"},
-    "deaf": {"ends-within-grace"},
+    "deaf": {"ends-within-grace", "startup-budget"},  # it does not end, so no start of it can be watched
     "changed": {"runs-as-declared"},
 }
 """What must be found, by container; nothing else may be."""
@@ -248,7 +252,7 @@ def test_the_sick_are_found_and_the_healthy_are_well(space: Space, system: Path)
     """Each disease by its question, nothing else; with the rights of deploy/ alone, and all is put back."""
     _, said, found = asked(system)
     print(said, flush=True)
-    assert set(found) == set(WORKLOADS)
+    assert set(found) == set(WORKLOADS) - {"store"}
     for name, outcomes in found.items():
         failed = {each for each, outcome in outcomes.items() if outcome in ("failure", "error")}
         assert failed == FAILS.get(name, set()), (name, outcomes, said)
@@ -293,7 +297,7 @@ def test_a_cluster_that_cannot_be_asked_is_told_so(space: Space, tmp_path: Path)
     system["environments"]["cluster"]["cluster"]["namespace"] = "default"
     (folder / "system.yaml").write_text(yaml.safe_dump(system))
     code, said, found = asked(folder, "-k", "sound and stays-well")
-    assert code == 1
+    assert code == INCONCLUSIVE
     assert "deploy/rbac-observer.yaml grants what is needed" in said
     assert found["sound"]["stays-well"] in ("failure", "error")
     with pytest.raises(ClusterUnreadable):
