@@ -407,11 +407,12 @@ def raised(document: Object) -> Object:
         pod.pop("dnsConfig", None)
         for container in pod["containers"]:
             container["image"] = container["image"].rpartition("/")[2].partition(":")[0]
+            container["resources"]["requests"].pop("cpu")
     return whole
 
 
 def test_the_overlay_changes_no_more_than_it_says() -> None:
-    """But for API versions, images and where names are asked for, the old cluster gets what production gets."""
+    """But for API versions, images, CPU requested and where names are asked for, the old cluster gets what production gets."""
 
     def keyed(documents: tuple[Object, ...]) -> dict[tuple[str, ...], Object]:
         named = ("namespace", "name")
