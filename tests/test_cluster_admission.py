@@ -258,7 +258,7 @@ SELECTORS: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize(("selector", "query"), SELECTORS.values(), ids=SELECTORS)
 def test_a_selector_is_asked_as_the_api_reads_it(selector: dict[str, Any], query: str) -> None:
     """Else other pods would be taken for the workload's."""
-    assert selector_of(selector) == query
+    assert selector_of({"spec": {"selector": selector}}) == query
 
 
 # How such a drill is judged.
@@ -329,7 +329,7 @@ def test_what_a_stimulus_takes_is_granted_to_its_begin(tmp_path: Path, landing: 
         received=24.26,
         notified={"pager": 24.77},
         resolution={"pager": last + 3.8},
-        manifest={"ours": False, "targets": (BEFORE,), **({"landing_seconds": landing} if landing else {})},
+        manifest={"ours": False, "targets": (BEFORE,), "landing_seconds": landing},
     )
     verdict = world.write(tmp_path).verdict
     assert (verdict.outcome is Outcome.PASSED) == (not said), verdict.reason

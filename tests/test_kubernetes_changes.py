@@ -160,7 +160,7 @@ def kubeconfig(store: Store, folder: Path) -> Path:
         "current-context": "x",
         "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
         "clusters": [{"name": "c", "cluster": {"server": store.url}}],
-        "users": [{"name": "u", "user": {"token": "secret"}}],
+        "users": [{"name": "u", "user": {"token": "secret", "client-key-data": "c2VjcmV0"}}],
     }
     path = folder / "kubeconfig"
     path.write_text(yaml.safe_dump(config))
@@ -232,7 +232,7 @@ from tocsin.engines.kubernetes_changes import Changes
 from tocsin.supervisor import Supervisor
 folder = Path(sys.argv[1])
 with (
-    KubernetesApi(folder / "kubeconfig") as api,
+    KubernetesApi(folder / "kubeconfig", folder=folder / "private") as api,
     Supervisor("killed", folder / "logs", scratch=folder / "private") as supervisor,
     Changes(api, supervisor, folder / "private") as made,
 ):
@@ -246,12 +246,14 @@ with (
 def test_it_is_put_back_if_we_are_killed(store: Store, tmp_path: Path, who: str) -> None:
     """By the process that watches, which outlives the harness, and its supervisor, for as long as that takes."""
     kubeconfig(store, tmp_path)
-    (tmp_path / "private").mkdir(mode=0o700)
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
     command = [sys.executable, "-c", KILLED, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as harness:
         assert harness.stdout is not None
         supervisor = int(harness.stdout.readline())
         assert not store.as_it_was
+        assert list(private.rglob("client-key"))
         if who == "harness":
             harness.kill()
         else:
@@ -259,6 +261,8 @@ def test_it_is_put_back_if_we_are_killed(store: Store, tmp_path: Path, who: str)
             os.kill(first, signal.SIGKILL)
             os.kill(second, signal.SIGKILL)
     wait_until(lambda: store.as_it_was or Unmet(str(store.objects)), seconds=30, what="it to be put back")
+    if who == "harness":  # nobody is left to delete it otherwise
+        wait_until(lambda: not private.exists() or Unmet("it is there"), seconds=30, what="its secrets to be deleted")
 
 
 def test_nothing_is_changed_that_another_run_has_changed(store: Store, tmp_path: Path) -> None:

@@ -412,7 +412,7 @@ def raised(document: Object) -> Object:
 
 
 def test_the_overlay_changes_no_more_than_it_says() -> None:
-    """But for API versions, images, CPU requested and where names are asked for, the old cluster gets what production gets."""
+    """But for API versions, images, CPU asked for and who answers names, the old cluster gets what production gets."""
 
     def keyed(documents: tuple[Object, ...]) -> dict[tuple[str, ...], Object]:
         named = ("namespace", "name")

@@ -15,7 +15,17 @@ from tests.probe_endpoints.server import BEHAVIOURS, Endpoints
 from tests.probe_scenarios import SINGLE_ATTEMPTS, numbers, scenario
 from tests.test_probe_handlers import handler_of
 from tocsin.probes.attempt import Outcome
-from tocsin.probes.handlers import Exec, ExplainedAttempt, GrpcCheck, Handler, HttpGet, Reason, TcpSocket, attempt_now
+from tocsin.probes.handlers import (
+    Exec,
+    ExplainedAttempt,
+    GrpcCheck,
+    Handler,
+    HttpGet,
+    Kubelet,
+    Reason,
+    TcpSocket,
+    attempt_now,
+)
 from tocsin.probes.handlers.exec import CommandEnd, CommandNotRun, expanded
 from tocsin.probes.handlers.tcp import dialled
 
@@ -59,6 +69,30 @@ def test_63_a_redirect_to_a_308_without_location_is_a_warning(body: bytes) -> No
     first = b"HTTP/1.1 308 P\r\nLocation: /new\r\nContent-Length: 0\r\n\r\n"
     made = told(first, b"HTTP/1.1 308 P\r\n" + length + body).attempt
     assert (made.outcome, made.message) == (WARNING, f"Probe terminated redirects, Response body: {body.decode()}")
+
+
+@pytest.mark.parametrize(
+    ("status", "kubelet", "outcome"),
+    [
+        (301, Kubelet(1, 24), FAILURE),
+        (302, Kubelet(1, 24), FAILURE),
+        (303, Kubelet(1, 24), FAILURE),
+        (302, Kubelet(1, 20, built_with=19), WARNING),
+        (302, Kubelet(1, 25), WARNING),
+        (307, Kubelet(1, 24), WARNING),
+        (308, Kubelet(1, 24), WARNING),
+    ],
+)
+@pytest.mark.parametrize("header", [b"", b"Location:\r\n"])
+def test_a_redirect_without_location_failed_before_go_1_19(
+    status: int, kubelet: Kubelet, outcome: Outcome, header: bytes
+) -> None:
+    """Kubernetes 1.24 is the last that was built with an older one; 307 and 308 were never refused."""
+    reply = b"HTTP/1.1 %d M\r\n%bContent-Length: 0\r\n\r\n" % (status, header)
+    made = told(reply, probe=lambda port: HttpGet("127.0.0.1", port, "/", kubelet=kubelet)).attempt
+    assert made.outcome is outcome
+    if outcome is FAILURE:
+        assert made.message.endswith(f"{status} response missing Location header")
 
 
 @scenario(64)

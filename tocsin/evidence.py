@@ -188,6 +188,8 @@ class Manifest(Recorded):
     """Seconds between evaluations of expressions away from the changes of their alert."""
     notice_seconds: float = 0.0
     """Real seconds until the stimulus, or its end, can be noticed at all, whatever the factor."""
+    landing_seconds: float = 0.0
+    """Seconds that a stimulus took which is done by others, as a cluster's controllers."""
     proof: dict[str, Any] | None = None
     trouble: tuple[Trouble, ...] = ()
     refused: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from tocsin.drill.workloads import opened, told
 from tocsin.engines.kubernetes_api import ClusterUnreadable
 from tocsin.engines.kubernetes_changes import Changes, Workload
 from tocsin.engines.kubernetes_exec import ContainerOfPod, NotRun, tell_to_end
+from tocsin.engines.kubernetes_pods import has_ended, is_leaving, is_ready, selector_of
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.supervisor import Kind, Supervisor
 from tocsin.system import InCluster, System
@@ -79,7 +80,7 @@ class ClusterFaults:
     def open(self, supervisor: Supervisor, folder: Path) -> None:
         """Connect to the cluster; `folder` is for what gives access, so nobody else may read it."""
         with ExitStack() as held:
-            self._api = held.enter_context(opened(self._system, *self._environment))
+            self._api = held.enter_context(opened(self._system, *self._environment, folder))
             self._changes = held.enter_context(Changes(self._api, supervisor, folder))
             self._held = held.pop_all()
 
@@ -162,17 +163,16 @@ class ClusterFaults:
 
     def _pods(self, workload: Workload) -> list[Mapping[str, Any]]:
         """Return the pods of a workload that have not done their work, those that leave too."""
-        spec = self._api.get(workload.path)["spec"]
-        path = f"/api/v1/namespaces/{workload.namespace}/pods"
-        items = self._api.get(path, labelSelector=selector_of(spec.get("selector") or {}))["items"]
-        return [each for each in items if each["status"].get("phase") not in ("Succeeded", "Failed")]
+        selector = selector_of(self._api.get(workload.path))
+        items = self._api.get(f"/api/v1/namespaces/{workload.namespace}/pods", labelSelector=selector)["items"]
+        return [each for each in items if not has_ended(each)]
 
     def _gone(self, workload: Workload) -> bool | Unmet:
         left = [str(each["metadata"]["name"]) for each in self._pods(workload)]
         return not left or Unmet(f"there are still {', '.join(left)}")
 
     def _first_ready(self, workload: Workload) -> Mapping[str, Any] | Unmet:
-        ready = [each for each in self._pods(workload) if _is_ready(each)]
+        ready = [each for each in self._pods(workload) if _stays_ready(each)]
         return min(ready, key=lambda each: str(each["metadata"]["name"]), default=Unmet("none is"))
 
     def _well(self, workload: Workload) -> bool | Unmet:
@@ -183,7 +183,7 @@ class ClusterFaults:
             return Unmet("its controller has not seen its last change")
         wanted = status.get("desiredNumberScheduled", found["spec"].get("replicas", 1))
         pods = self._pods(workload)
-        unready = [str(each["metadata"]["name"]) for each in pods if not _is_ready(each)]
+        unready = [str(each["metadata"]["name"]) for each in pods if not _stays_ready(each)]
         if len(pods) == wanted and pods and not unready:
             return True
         said = f"it has {len(pods)} of {wanted} pods"
@@ -252,18 +252,5 @@ class _Telling:
         self.tell()
 
 
-def selector_of(selector: Mapping[str, Any]) -> str:
-    """Return a label selector of the API as a query has it (apimachinery, pkg/labels)."""
-    found = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
-    for each in selector.get("matchExpressions") or ():
-        key, operator, values = each["key"], each["operator"], ",".join(each.get("values") or ())
-        known = {"Exists": key, "DoesNotExist": f"!{key}", "In": f"{key} in ({values})"}
-        found.append(known.get(operator, f"{key} notin ({values})"))
-    return ",".join(found)
-
-
-def _is_ready(pod: Mapping[str, Any]) -> bool:
-    """Tell whether a pod of the API is ready, and stays."""
-    conditions = pod["status"].get("conditions") or ()
-    ready = any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
-    return ready and "deletionTimestamp" not in pod["metadata"]
+def _stays_ready(pod: Mapping[str, Any]) -> bool:
+    return is_ready(pod) and not is_leaving(pod)

@@ -15,7 +15,7 @@ from tocsin.drill.collect import collect
 from tocsin.drill.judge import DELIVERY
 from tocsin.drill.planning import PlannedDrill
 from tocsin.drill.site import Facts, Refused, Site
-from tocsin.drill.timeline import LANDING, STEP, crossing_terms, resolving_terms, rule_of
+from tocsin.drill.timeline import STEP, crossing_terms, resolving_terms, rule_of
 from tocsin.evidence import (
     AllowedAlert,
     ExpectedAlert,
@@ -403,6 +403,7 @@ class Performance:
             metric_names=metric_names,
             coarse_step=story.coarse_step,
             notice_seconds=plan.stimulus.noticed_within,
+            landing_seconds=round(story.landing, 3),
             proof=plan.drill.proof.model_dump() if plan.drill.proof else None,
             trouble=tuple(Trouble(time=self._relative(at), what=what) for at, what in story.trouble),
             refused=story.refused,
@@ -412,7 +413,6 @@ class Performance:
             partitioned=plan.ours and plan.drill.partitions,
             peers_wait_seconds=facts.peers_wait if facts else 0.0,
             alert_relabelling=facts.alert_relabelling if facts else "",
-            **({LANDING: round(story.landing, 3)} if story.landing else {}),
         )
 
     def _target(self, target: Target) -> Target:

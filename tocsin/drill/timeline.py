@@ -14,8 +14,6 @@ STEP = 0.01
 """Seconds between two evaluations of an expression in the evidence."""
 ROUNDING = 0.002
 """Seconds that a timestamp may be off by its own rounding to milliseconds."""
-LANDING = "landing_seconds"
-"""The field of a manifest with the seconds that a stimulus took which is done by others, as a cluster's controllers."""
 NAMES = (
     "injected",
     "crossed",
@@ -148,7 +146,7 @@ def rule_of(manifest: Manifest, alert: str, labels: Mapping[str, str]) -> RuleFa
 
 def crossing_terms(manifest: Manifest, rule: RuleFacts) -> dict[str, float]:
     """Return the seconds granted from injected to crossed, term by term."""
-    landing = float((manifest.model_extra or {}).get(LANDING, 0.0))
+    landing = manifest.landing_seconds
     return {**({"the stimulus itself": landing} if landing else {}), **_noticing_terms(manifest, rule)}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.drill.planning import PlannedDrill
-from tocsin.engines.kubernetes_api import SERVICE_ACCOUNT, ClusterUnreadable, KubernetesApi
+from tocsin.engines.kubernetes_api import ClusterUnreadable, KubernetesApi, find_kubeconfig
 from tocsin.engines.kubernetes_changes import PLURALS, SCALED, Workload, in_the_way, leftovers
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.model import Model
@@ -60,10 +59,16 @@ def unknown_jobs(system: System, plans: Iterable[PlannedDrill], known: Iterable[
 
 
 @contextmanager
-def opened(system: System, environment: str, declared: InCluster) -> Iterator[KubernetesApi]:
-    """Give the API of an environment's cluster. Raises BadSystem if its kubeconfig gives none."""
+def opened(
+    system: System, environment: str, declared: InCluster, folder: Path | None = None
+) -> Iterator[KubernetesApi]:
+    """Give the API of an environment's cluster. Raises BadSystem if its kubeconfig gives none.
+
+    `folder` is for what gives access, and is deleted whatever happens; without it, it is deleted unless we are killed.
+    """
     try:
-        api = KubernetesApi(kubeconfig_of(declared, system.directory), declared.context)
+        kubeconfig = find_kubeconfig(declared.kubeconfig, system.directory)
+        api = KubernetesApi(kubeconfig, declared.context, folder)
     except ClusterUnreadable as error:
         raise BadSystem((Problem(system.place("environments", environment, "cluster"), str(error)),)) from error
     with api:
@@ -79,17 +84,6 @@ def told(api: KubernetesApi) -> Iterator[None]:
         raise EngineTrouble(
             "the cluster does not give what is asked", api.access.server, str(error), Kind.ANSWERED
         ) from error
-
-
-def kubeconfig_of(declared: InCluster, directory: Path) -> Path | None:
-    """Return the kubeconfig of an environment, looked for as kubectl does; None for the account of our own pod."""
-    if declared.kubeconfig is not None:
-        return directory / Path(declared.kubeconfig).expanduser()
-    if named_by := os.environ.get("KUBECONFIG", ""):
-        return Path(named_by.split(os.pathsep)[0])
-    if SERVICE_ACCOUNT.is_dir() and os.environ.get("KUBERNETES_SERVICE_HOST"):
-        return None
-    return Path("~/.kube/config").expanduser()
 
 
 @dataclass(frozen=True, slots=True)

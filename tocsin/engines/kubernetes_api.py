@@ -122,12 +122,31 @@ class _Files:
         return str(self.beside(holder[field])) if holder.get(field) else ""
 
 
+def find_kubeconfig(declared: str | None, directory: Path) -> Path | None:
+    """Return the kubeconfig that is declared, from `directory` on; where none is, the one that kubectl would take.
+
+    None is for the service account of the pod that this runs in.
+    """
+    if declared is not None:
+        return directory / Path(declared).expanduser()
+    if named_by := os.environ.get("KUBECONFIG", ""):
+        return Path(named_by.split(os.pathsep)[0])
+    if SERVICE_ACCOUNT.is_dir() and os.environ.get("KUBERNETES_SERVICE_HOST"):
+        return None
+    return Path("~/.kube/config").expanduser()
+
+
 class KubernetesApi:
     """An API server; a context manager, as it holds connections and files."""
 
-    def __init__(self, kubeconfig: Path | None = None, context: str = "") -> None:
+    def __init__(self, kubeconfig: Path | None = None, context: str = "", folder: Path | None = None) -> None:
+        """Read a kubeconfig; None is for the service account of our own pod.
+
+        What the kubeconfig holds inline is written to a folder within `folder`, which a supervisor deletes even if we
+        are killed; by default within the system's folder for temporary files. Raises ClusterUnreadable.
+        """
         self._held = ExitStack()
-        folder = Path(self._held.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-cluster-")))
+        folder = Path(self._held.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-cluster-", dir=folder)))
         self.access = read_kubeconfig(kubeconfig, folder, context) if kubeconfig else in_cluster()
         self._session = self._held.enter_context(self.session())
 

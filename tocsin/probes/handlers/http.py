@@ -27,6 +27,9 @@ MOST_REQUESTS = 10
 """How many requests a chain of redirects may have."""
 
 REDIRECTS = (301, 302, 303, 307, 308)
+LOCATION_NEEDED = (301, 302, 303)
+LOCATION_LEFT_OUT = 19
+"""The minor version of Go from which a reply of these without Location is returned as it is."""
 SLURPED_BYTES = 2048
 """How much of a redirect's body is read before the next request (net/http, Client.do)."""
 
@@ -105,6 +108,7 @@ class HttpTry:
         while True:
             reply = await self._exchange()
             if not reply.location:
+                self._expect_none(reply.head.status)
                 return reply
             following = redirected(self._request, self._origin, reply.location)
             if following.url.hostname != self._origin.url.hostname:
@@ -114,6 +118,14 @@ class HttpTry:
             await self._slurp(reply)
             self._close()
             self._request, made = following, made + 1
+
+    def _expect_none(self, status: int) -> None:
+        """Raise Broken if a reply of this status is refused without a Location.
+
+        Until Go 1.19 (its release notes, net/http) 301, 302 and 303 were; 307 and 308 never (golang/go#17773).
+        """
+        if status in LOCATION_NEEDED and self._probe.kubelet.go < LOCATION_LEFT_OUT:
+            raise Broken(Reason.BAD_LOCATION, f"{status} response missing Location header")
 
     async def _slurp(self, reply: Reply) -> None:
         if reply.length is None or reply.length <= SLURPED_BYTES:

@@ -116,7 +116,7 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "ten requests were answered by redirects on the same host", "probe the path that answers 200 itself"
     ),
     Reason.BAD_LOCATION: Explanation(
-        "the Location of the redirect is no URL", "mend what the server sends, or probe the path behind it"
+        "the redirect has no Location, or one that is no URL", "mend what the server sends, or probe the path behind it"
     ),
     Reason.UNSENDABLE: Explanation(
         "the request cannot be sent as it is written in the manifest, and no change of the server helps",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from tocsin.deadline import DeadlineExceeded, wait_until
-from tocsin.engines.kubernetes_api import SERVICE_ACCOUNT
+from tocsin.engines.kubernetes_api import find_kubeconfig
 from tocsin.engines.kubernetes_changes import Changes, Workload, delete_made, in_the_way, leftovers, put_back
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.probes.behaviour.bench import Scene
@@ -151,20 +150,9 @@ class ClusterBench:
         return Live(self.cluster, workload, "")
 
 
-def kubeconfig_of(declared: InCluster, directory: Path) -> Path | None:
-    """Return the kubeconfig of an environment, looked for as kubectl does; None for the account of our own pod."""
-    if declared.kubeconfig is not None:
-        return directory / Path(declared.kubeconfig).expanduser()
-    if named_by := os.environ.get("KUBECONFIG", ""):
-        return Path(named_by.split(os.pathsep)[0])
-    if SERVICE_ACCOUNT.is_dir() and os.environ.get("KUBERNETES_SERVICE_HOST"):
-        return None
-    return Path("~/.kube/config").expanduser()
-
-
 def put_back_all(declared: InCluster, directory: Path, namespaces: Sequence[str]) -> Iterator[str]:
     """Put back what other runs have left changed, and yield what that was. Raises ClusterUnreadable."""
-    with Cluster(kubeconfig_of(declared, directory), declared.context) as cluster:
+    with Cluster(find_kubeconfig(declared.kubeconfig, directory), declared.context) as cluster:
         for namespace in namespaces:
             for each in leftovers(cluster, namespace):
                 put_back(cluster, each)
@@ -185,8 +173,8 @@ def opened(scene: Scene, supervisor: Supervisor, folder: Path, stop: threading.E
     if declared is None:
         raise EngineTrouble("there is no cluster", f"environment {scene.name}", "declare it: `cluster: {}`")
     with ExitStack() as held:
-        directory = scene.system.directory
-        cluster = held.enter_context(Cluster(kubeconfig_of(declared, directory), declared.context))
+        kubeconfig = find_kubeconfig(declared.kubeconfig, scene.system.directory)
+        cluster = held.enter_context(Cluster(kubeconfig, declared.context, folder))
         workload = named(scene.subject, declared)
         if declared.allow:
             for each in leftovers(cluster, workload.namespace):

@@ -11,6 +11,7 @@ from functools import partial
 from tocsin.deadline import DeadlineExceeded, Unmet, wait_until
 from tocsin.engines.kubernetes_changes import SCALED, Workload
 from tocsin.engines.kubernetes_exec import ContainerOfPod, NotRun, tell_to_end
+from tocsin.engines.kubernetes_pods import selector_of
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.probes.behaviour.bench import Scene
 from tocsin.probes.behaviour.episode import Attempted, Episode, PodSeen
@@ -18,7 +19,7 @@ from tocsin.probes.behaviour.tape import Tape
 from tocsin.probes.handlers import Exec, attempt
 from tocsin.probes.incluster.bench import MOST_PODS, ClusterBench, Power
 from tocsin.probes.incluster.job import Plan
-from tocsin.probes.incluster.live import LivePod, selector_of
+from tocsin.probes.incluster.live import LivePod
 from tocsin.probes.incluster.watching import Watch, as_of, attempts_of, requests_of, watched
 from tocsin.probes.specification import ProbeKind
 from tocsin.supervisor import Kind
@@ -340,7 +341,7 @@ def _gone(bench: ClusterBench, workload: Workload, tape: Tape) -> None:
 
 def _empty(bench: ClusterBench, workload: Workload) -> bool | Unmet:
     """Tell whether a workload has no pods at all, of whatever containers."""
-    selector = selector_of(bench.cluster.get(workload.path)["spec"].get("selector") or {})
+    selector = selector_of(bench.cluster.get(workload.path))
     path = f"/api/v1/namespaces/{workload.namespace}/pods"
     left = [each["metadata"]["name"] for each in bench.cluster.get(path, labelSelector=selector)["items"]]
     return not left or Unmet(f"there are still {', '.join(left)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from tocsin.artefacts.kubernetes import KubernetesObject
 from tocsin.deadline import Unmet
 from tocsin.engines.kubernetes_api import ClusterUnreadable
 from tocsin.engines.kubernetes_changes import Workload
+from tocsin.engines.kubernetes_pods import has_ended, is_leaving, is_ready, selector_of
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.model.workloads import Container, workloads
 from tocsin.part import Part
@@ -19,8 +20,6 @@ from tocsin.probes.specification import ContainerSpec, PodSpec, ProbeSpec
 from tocsin.source import Document
 from tocsin.supervisor import Kind
 from tocsin.system import InCluster
-
-_OPERATORS = {"In": "in", "NotIn": "notin"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class Live:
 
     def pods(self) -> list[LivePod]:
         """Return its pods, those that are leaving too. Raises EngineTrouble."""
-        selector = selector_of(self.object()["spec"].get("selector") or {})
+        selector = selector_of(self.object())
         path = f"/api/v1/namespaces/{self.workload.namespace}/pods"
         try:
             items = self.cluster.get(path, labelSelector=selector)["items"]
@@ -87,7 +86,7 @@ class Live:
 
     def pod(self, value: Mapping[str, Any]) -> LivePod | None:
         """Return a pod of the API; None if it lacks the container, or has done its work."""
-        if value["status"].get("phase") in ("Succeeded", "Failed"):
+        if has_ended(value):
             return None
         read = read_as_workload(value, "Pod", "v1")
         wanted = (each for each in read.running if each.name == self.container or not self.container)
@@ -100,7 +99,7 @@ class Live:
             uid=meta["uid"],
             address=value["status"].get("podIP") or "",
             ready=is_ready(value),
-            leaving="deletionTimestamp" in meta,
+            leaving=is_leaving(value),
             state=state_of(value),
             container=container,
         )
@@ -159,12 +158,6 @@ def _values(probe: ProbeSpec) -> dict[str, Any]:
     }
 
 
-def is_ready(pod: Mapping[str, Any]) -> bool:
-    """Tell whether a pod of the API is ready."""
-    conditions: Sequence[Mapping[str, Any]] = pod["status"].get("conditions") or ()
-    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
-
-
 def state_of(pod: Mapping[str, Any]) -> str:
     """Return what the status of a pod of the API says of why it does not run, or is not ready."""
     for status in pod["status"].get("containerStatuses") or ():
@@ -175,15 +168,3 @@ def state_of(pod: Mapping[str, Any]) -> str:
         if each.get("status") == "False" and each.get("message"):
             return f"{each.get('reason')}: {each['message']}"
     return f"its phase is {pod['status'].get('phase')}"
-
-
-def selector_of(selector: Mapping[str, Any]) -> str:
-    """Return a selector of the API as a query has it (apimachinery, pkg/labels)."""
-    found = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
-    for each in selector.get("matchExpressions") or ():
-        key, operator = each["key"], each["operator"]
-        if operator in _OPERATORS:
-            found.append(f"{key} {_OPERATORS[operator]} ({','.join(each['values'])})")
-        else:
-            found.append(key if operator == "Exists" else f"!{key}")
-    return ",".join(found)

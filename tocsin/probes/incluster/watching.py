@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tocsin.engines.kubernetes_api import ClusterUnreadable
+from tocsin.engines.kubernetes_pods import selector_of
 from tocsin.probes.attempt import Outcome
 from tocsin.probes.behaviour.episode import Asked, Attempted, InstanceSeen, PodSeen
 from tocsin.probes.behaviour.tape import Tape
 from tocsin.probes.cluster import PodWatch
 from tocsin.probes.handlers.reason import Reason
 from tocsin.probes.incluster.asker import ATTEMPT, REQUEST
-from tocsin.probes.incluster.live import Live, LivePod, selector_of
+from tocsin.probes.incluster.live import Live, LivePod
 from tocsin.probes.observation import ObservedContainer, ProbeCount, Snapshot, observed
 from tocsin.probes.specification import ProbeKind
 
@@ -81,7 +82,7 @@ class Watch:
 @contextmanager
 def watched(live: Live, name: str, subject: str, *, counted: bool = False) -> Iterator[Watch]:
     """Watch a workload from here on. Raises EngineTrouble and ClusterUnreadable."""
-    selector = selector_of(live.object()["spec"].get("selector") or {})
+    selector = selector_of(live.object())
     before = frozenset(each.name for each in live.pods())
     counts = _counts(live) if counted else {}
     tape = Tape(name, subject)
