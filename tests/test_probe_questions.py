@@ -166,6 +166,21 @@ CASES = {
         "within-timeout-under-load",
         named(episode("load", attempts(LIVENESS, FAILED, *[OK] * 99), WELL[1])), ("warning liveness",),
     ),
+    "calm pods under load": Case("within-timeout-under-load", named(episode("load", *WELL, pods=(CALM,)))),
+    "restarted under load": Case(
+        "within-timeout-under-load",
+        named(episode("load", *WELL, pods=(replace(CALM, instances=(ENDED, AGAIN)),))), ("error liveness",),
+        "shop-1 was restarted 1 times",
+    ),
+    "unready under load": Case(
+        "within-timeout-under-load",
+        named(episode("load", *WELL, pods=(replace(CALM, ready=((0.1, True), (3.0, False))),))), ("error readiness",),
+        "left its Service under load",
+    ),
+    "scaled in under load": Case(
+        "within-timeout-under-load",
+        named(episode("load", *WELL, pods=(replace(CALM, ready=((0.1, True), (3.0, False)), told_to_end=2.5),))),
+    ),
     "alone": Case("liveness-independent", {}, not_asked="it depends on no process"),
     "independent": Case("liveness-independent", named(episode(OUT, *WELL))),
     "dependent": Case("liveness-independent", named(episode(OUT, *HALF)), ("error liveness",), "database is killed"),

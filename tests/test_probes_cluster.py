@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -40,8 +41,8 @@ pytestmark = [
 ]
 
 
-STORE_PORT = 18765
-"""On the node's own network: a cluster need not have names, nor Services, for a pod to find it."""
+STORE_PORT, SWAMPED_PORT = 18765, 18766
+"""On the node's own network: a cluster need not have names, nor Services, for a pod or a client to find it."""
 ASKS_STORE = f"http://$(NODE):{STORE_PORT}/live"
 POLITE = ("--on-term", "drain", "--drain", "0.3")
 
@@ -52,10 +53,10 @@ def probe(path: str, *, period: int = 1) -> dict[str, Any]:
     return {"httpGet": {"path": path, "port": "http"}, **times}
 
 
-def workload(name: str, *arguments: str, pre_stop: float = 3, **container: Any) -> dict[str, Any]:
+def workload(name: str, *arguments: str, pre_stop: float = 3, probed: bool = True, **container: Any) -> dict[str, Any]:
     """Return a Deployment of two pods of the sick server, which is as healthy as its arguments leave it."""
-    host = bool(container.pop("host", False))
-    port = STORE_PORT if host else 8000
+    host = container.pop("host", None)
+    port = host or 8000
     command = ["python3", "-I", "-S", "/srv/server.py", "--host", "0.0.0.0", "--port", str(port), *arguments]
     hook = {"preStop": {"exec": {"command": ["python3", "-c", f"import time; time.sleep({pre_stop})"]}}}
     shop = {
@@ -66,18 +67,15 @@ def workload(name: str, *arguments: str, pre_stop: float = 3, **container: Any) 
         "ports": [{"name": "http", "containerPort": port}],
         "env": [{"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}],
         "volumeMounts": [{"name": "server", "mountPath": "/srv"}],
-        "livenessProbe": probe("/live"),
-        "readinessProbe": probe("/ready"),
+        **({"livenessProbe": probe("/live"), "readinessProbe": probe("/ready")} if probed else {}),
         **({"lifecycle": hook} if pre_stop else {}),
         **container,
     }
-    if host:  # what others lean on is no subject: a port of the node leaves no room for a second pod
-        del shop["livenessProbe"], shop["readinessProbe"]
     pod = {
         "containers": [shop],
         "terminationGracePeriodSeconds": 10,
         "enableServiceLinks": False,
-        "hostNetwork": host,
+        "hostNetwork": host is not None,
         "volumes": [{"name": "server", "configMap": {"name": "server"}}],
     }
     labels = {"app": name}
@@ -91,7 +89,8 @@ def workload(name: str, *arguments: str, pre_stop: float = 3, **container: Any) 
 
 
 WORKLOADS = {
-    "store": workload("store", *POLITE, host=True),
+    "store": workload("store", *POLITE, host=STORE_PORT, probed=False),
+    "swamped": workload("swamped", "--one-thread", "--work", "1.5", host=SWAMPED_PORT),
     "sound": workload("sound", *POLITE),
     "leaning": workload("leaning", *POLITE, "--live-asks", ASKS_STORE, "--patience", "0.5"),
     "rude": workload("rude", "--on-term", "drain", pre_stop=0),
@@ -106,7 +105,9 @@ FAILS = {
 }
 """What must be found, by container; nothing else may be."""
 SKIPPED = {"hang-noticed", "no-restart-storm", "probe-cost", "within-timeout-under-load"}
-"""What is not asked in a cluster."""
+"""What is not asked in a cluster, or not of what no load is declared for."""
+ASIDE = {"store", "swamped"}
+"""What is no subject, and what has a test of its own: a port of the node leaves no room for a second pod."""
 
 
 class Space:
@@ -216,7 +217,7 @@ def written(space: Space, folder: Path, allow: Sequence[str]) -> Path:
         "users": [{"name": "u", "user": {"token": token_of(space.api)}}],
     }
     (folder / "kubeconfig").write_text(yaml.safe_dump(config))
-    manifests = json.loads(json.dumps(WORKLOADS))
+    manifests = json.loads(json.dumps({name: each for name, each in WORKLOADS.items() if name != "swamped"}))
     manifests["changed"]["spec"]["template"]["spec"]["containers"][0]["livenessProbe"] = probe("/live", period=2)
     (folder / "workloads.yaml").write_text(yaml.safe_dump_all(manifests.values()))
     cluster = {"kubeconfig": "kubeconfig", "namespace": NAMESPACE, "image": IMAGE, "watch": "8s", "allow": list(allow)}
@@ -252,7 +253,7 @@ def test_the_sick_are_found_and_the_healthy_are_well(space: Space, system: Path)
     """Each disease by its question, nothing else; with the rights of deploy/ alone, and all is put back."""
     _, said, found = asked(system)
     print(said, flush=True)
-    assert set(found) == set(WORKLOADS) - {"store"}
+    assert set(found) == set(WORKLOADS) - ASIDE
     for name, outcomes in found.items():
         failed = {each for each, outcome in outcomes.items() if outcome in ("failure", "error")}
         assert failed == FAILS.get(name, set()), (name, outcomes, said)
@@ -260,6 +261,28 @@ def test_the_sick_are_found_and_the_healthy_are_well(space: Space, system: Path)
     assert found["sound"]["liveness-independent"] == found["sound"]["follows-as-foreseen"] == "passed"
     wait_until(space.ready, seconds=120, what="all to be ready again", every=0.5)
     wait_until(space.as_it_was, seconds=30, what="all to be as it was", every=0.5)
+
+
+def test_a_storm_under_load_is_foreseen_and_seen(space: Space, system: Path) -> None:
+    """One thread serves all, so liveness waits in the queue: its kubelet restarts it, as was foreseen."""
+    node = urlsplit(space.api.access.server).hostname
+    declared = yaml.safe_load((system / "system.yaml").read_text())
+    (system / "workloads.yaml").write_text(yaml.safe_dump(WORKLOADS["swamped"]))
+    declared["environments"]["cluster"] |= {
+        "addresses": {"swamped": f"http://{node}:{SWAMPED_PORT}"},
+        "hosts": [node],
+        "allow_load": True,
+        "ceilings": {"users": 10, "requests_per_second": 100, "seconds": 120},
+    }
+    declared["probes"] = {"workloads": {"swamped": {"load": {"profile": "pages", "users": 6, "seconds": "15s"}}}}
+    (system / "system.yaml").write_text(yaml.safe_dump(declared))
+    code, said, found = asked(system, "-k", "under-load or storm")
+    print(said, flush=True)
+    assert code == 1
+    assert found["swamped"] == {"within-timeout-under-load": "failure", "no-restart-storm": "failure"}
+    assert re.search(r"swamped-\S+ was restarted \d+ times in \d+ s of load", said)
+    assert re.search(r"load alone has it restarted \d+ times .*; foreseen: restart 1 within .* \(inside\)", said)
+    wait_until(space.ready, seconds=120, what="all to be ready again", every=0.5)
 
 
 def test_without_permission_it_looks_and_nothing_else(space: Space, tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ import yaml
 
 from tests.staged import REFERENCE, Staged, alive, family, free_base, staged, staging_of, system_with
 from tocsin.deadline import wait_until
-from tocsin.drill.admission import admit, exceeded, refusals
+from tocsin.drill.admission import admit, refusals
 from tocsin.drill.discovery import headers
 from tocsin.drill.planning import plan_drills
+from tocsin.engines.ceilings import exceeded
 from tocsin.system import BadSystem, Ceilings, Endpoint, load_system
 
 pytestmark = pytest.mark.xdist_group("exclusive")  # one worker, so that one system is up for all of them

@@ -51,6 +51,8 @@ class Ground:
     seed: int
     lives: int = 100
     """How many are drawn."""
+    latencies: Latencies = HERE
+    """Of the kubelet that follows."""
 
     def answers(self, kind: ProbeKind) -> list[Answer]:
         """Return how attempts ended under load, once it had grown."""
@@ -114,20 +116,20 @@ def _life(ground: Ground, chance: random.Random, seed: int) -> Mapping[Mark, flo
     setup = Setup(spec, lives, ground.subject.pod, ground.version)
     origins = {each.kind: Window.at(-before) for each in spec.probes}
     # With a trace, no tick is left out: moments are exact here, and one life is quickly followed tick by tick.
-    journal = simulate(setup, ground.horizon, origins=origins, chance=_pace(seed), trace=True)
+    journal = simulate(setup, ground.horizon, origins=origins, chance=_pace(seed, ground.latencies), trace=True)
     return {mark: min(windows).earliest for mark, windows in journal.marks.items() if _wanted(mark, ground)}
 
 
-def _pace(seed: int) -> Chance:
+def _pace(seed: int, latencies: Latencies) -> Chance:
     """Return a kubelet that is quick, slow, or now this and now that."""
 
     def quick(name: str, when: Window) -> Window:
-        return Window.at(HERE.whole(name, when).earliest)
+        return Window.at(latencies.whole(name, when).earliest)
 
     def slow(name: str, when: Window) -> Window:
-        return Window.at(HERE.whole(name, when).latest)
+        return Window.at(latencies.whole(name, when).latest)
 
-    return (quick, slow, HERE.drawn(seed))[seed % 3]
+    return (quick, slow, latencies.drawn(seed))[seed % 3]
 
 
 def _wanted(mark: Mark, ground: Ground) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
 from tocsin.deadline import DeadlineExceeded, Unmet, wait_until
@@ -14,7 +15,7 @@ from tocsin.engines.profiles import SHIPPED, profile_of
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.probes.behaviour.bench import Bench
 from tocsin.probes.behaviour.tape import Tape
-from tocsin.supervisor import Kind
+from tocsin.supervisor import Kind, Supervisor
 from tocsin.system import ProbedLoad
 
 BEGUN_WITHIN = 30.0
@@ -24,28 +25,41 @@ BEGINS, ENDS = "load begins", "load ends"
 
 @asynccontextmanager
 async def loaded(bench: Bench, declared: ProbedLoad, tape: Tape) -> AsyncIterator[Load]:
+    """As `loading`, on the bench's process."""
+    with ExitStack() as held:
+        host = f"http://127.0.0.1:{bench.port}"
+        load = loading(bench.supervisor, bench.scene.system.directory, declared, host, tape)
+        try:
+            yield await asyncio.to_thread(held.enter_context, load)
+        finally:
+            await asyncio.to_thread(held.close)
+
+
+@contextmanager
+def loading(supervisor: Supervisor, directory: Path, declared: ProbedLoad, host: str, tape: Tape) -> Iterator[Load]:
     """Have a load from its first request to the end of the block; raises EngineTrouble if it sends none.
 
-    What it saw is written down: how many requests were sent, and how many of them answered.
+    `directory` is the system's, `host` the base URL. What the load saw is written down: how many requests were sent,
+    and how many of them answered.
     """
-    profile = profile_of(bench.scene.system.directory, declared.profile)
+    profile = profile_of(directory, declared.profile)
     if profile is None:
         raise EngineTrouble("the load did not start", declared.profile, "there is no such load profile")
     settings = LoadSettings(
         name=f"load-{tape.name}",
         profile=profile,
-        host=f"http://127.0.0.1:{bench.port}",
-        load_log=bench.supervisor.log_directory / f"load-{tape.name}.jsonl",
+        host=host,
+        load_log=supervisor.log_directory / f"load-{tape.name}.jsonl",
         env={**os.environ, "PYTHONPATH": str(SHIPPED), "LOAD_USERS": str(declared.users), **declared.options},
     )
     settings.load_log.unlink(missing_ok=True)
-    load = await asyncio.to_thread(Load.start, bench.supervisor, settings)
+    load = Load.start(supervisor, settings)
     try:
-        began = await asyncio.to_thread(_first_request, load)
+        began = _first_request(load)
         tape.did(f"{BEGINS}: {declared.profile}, {declared.users} users", tape.of_unix(began))
         yield load
     finally:
-        await asyncio.to_thread(load.stop)
+        load.stop()
         tape.did(ENDS)
         _seen(load.lines(), tape)
 

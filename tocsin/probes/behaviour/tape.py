@@ -60,9 +60,9 @@ class Tape:
         self.actions.append(Action(at, what))
         return at
 
-    def marked(self, kind: MarkKind, number: int, because: str) -> None:
-        """Write down what followed."""
-        self.marks.append(Marked(kind, number, self.now, because))
+    def marked(self, kind: MarkKind, number: int, because: str, *, at: float | None = None) -> None:
+        """Write down what followed, now or then."""
+        self.marks.append(Marked(kind, number, self.now if at is None else at, because))
 
     def attempted(
         self, kind: ProbeKind, made: ExplainedAttempt, *, due: float, started: float, instance: int = 0

@@ -20,6 +20,7 @@ from tocsin.probes.handlers import Exec, attempt
 from tocsin.probes.incluster.bench import MOST_PODS, ClusterBench, Power
 from tocsin.probes.incluster.job import Plan
 from tocsin.probes.incluster.live import LivePod
+from tocsin.probes.incluster.under_load import LOAD, STORM, ask_under_load, brew_storm, refused, storm_seconds
 from tocsin.probes.incluster.watching import Watch, as_of, attempts_of, requests_of, watched
 from tocsin.probes.specification import ProbeKind
 from tocsin.supervisor import Kind
@@ -65,6 +66,8 @@ def experiments(scene: Scene) -> Iterator[ClusterExperiment]:
     yield ClusterExperiment(
         IDLE, IDLE, effort.attempts * SPACING + 15, _idle, power="ask", what=f"to ask the probes of {name} from a Job"
     )
+    load = scene.subject.declared.load
+    yield _loaded(scene, LOAD, (load.seconds if load else 0.0) + 30, ask_under_load)
     yield ClusterExperiment(
         KILL, KILL, 60, _kill, power="kill", what=f"to end the main process of a pod of {name} (by pods/exec)"
     )
@@ -73,19 +76,27 @@ def experiments(scene: Scene) -> Iterator[ClusterExperiment]:
     )
     for other in scene.subject.declared.dependencies:
         yield _outage(scene, other)
+    yield _loaded(scene, STORM, storm_seconds(scene) + 30, brew_storm)
     for kind, why in _ELSEWHERE.items():
         yield ClusterExperiment(kind, kind, 0.0, lacking=why)
 
 
 _ELSEWHERE = {
-    "load": ("load goes to a cluster by `pytest -m load`; its probes are asked under load where `processes:` are"),
     "hang": (
         "nothing within a container can make its first process hang: do it in an environment with `processes:`, on"
         " the same manifests"
     ),
     "cost": "what probes cost is measured in an environment with `processes:`",
-    "storm": "a restart storm is not called up in a cluster; do it in an environment with `processes:`",
 }
+
+
+def _loaded(
+    scene: Scene, kind: str, seconds: float, perform: Callable[[ClusterBench], Sequence[Episode]]
+) -> ClusterExperiment:
+    if why := refused(scene):
+        return ClusterExperiment(kind, kind, 0.0, lacking=why)
+    what = f"to ask the probes of {scene.subject.name} from a Job under load"
+    return ClusterExperiment(kind, kind, seconds, perform, power="ask", what=what)
 
 
 def _outage(scene: Scene, other: str) -> ClusterExperiment:

@@ -10,7 +10,7 @@ from tocsin.atomic import write_json
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.probes.behaviour.asking import finished
 from tocsin.probes.behaviour.bench import Bench, Scene
-from tocsin.probes.behaviour.episode import read_episodes
+from tocsin.probes.behaviour.episode import Episode, read_episodes
 from tocsin.probes.behaviour.experiment import Experiment
 from tocsin.probes.behaviour.experiments.load import refused, undeclared
 from tocsin.probes.behaviour.forecast import Ground, forecast
@@ -33,6 +33,12 @@ def experiments(scene: Scene) -> Iterator[Experiment]:
         yield Experiment(name=KIND, kind=KIND, seconds=scene.effort.storm, perform=_storm, begins_well=False)
 
 
+def not_needed(scene: Scene, under_load: Episode) -> str:
+    """Return why nothing would be learnt from a storm; empty if it may come, or was asked for."""
+    failed = any(e.outcome.counts and not e.outcome.healthy for e in under_load.of(ProbeKind.LIVENESS))
+    return "" if failed or KIND in scene.asked else "not needed: no attempt of liveness failed under load"
+
+
 async def _storm(bench: Bench, tape: Tape) -> None:
     scene, load = bench.scene, bench.scene.subject.declared.load
     episodes = await asyncio.to_thread(read_episodes, scene.folder)
@@ -40,9 +46,8 @@ async def _storm(bench: Bench, tape: Tape) -> None:
     if load is None or under_load is None or under_load.lacking:
         why = under_load.lacking if under_load else undeclared(scene)
         raise EngineTrouble("there is nothing to foresee a storm from", "load", why)
-    failed = [e for e in under_load.of(ProbeKind.LIVENESS) if e.outcome.counts and not e.outcome.healthy]
-    if not failed and KIND not in scene.asked:
-        tape.did("not needed: no attempt of liveness failed under load")
+    if spared := not_needed(scene, under_load):
+        tape.did(spared)
         return
     effort = scene.effort
     ground = Ground(scene.subject, episodes, scene.version, effort.storm, effort.restarts, effort.seed)
