@@ -167,6 +167,18 @@ def test_a_watch_goes_on_over_a_version_that_is_not_kept(tmp_path: Path) -> None
     assert [each.ready for each in changes] == [False, True, False]
 
 
+def test_a_pod_of_the_same_name_is_another_one(tmp_path: Path) -> None:
+    """As of a StatefulSet: what it does is not what the one before it did."""
+    with api(tmp_path) as (path, _), Cluster(path) as cluster:
+        watch = PodWatch(cluster, "n")
+        for uid, ready in (("a", True), ("b", False), ("a", False), ("c", True)):
+            told = pod(ready=ready)
+            watch.keep(1.0, {**told, "metadata": {**told["metadata"], "uid": uid}})
+    assert watch.names() == ("p", "p#2", "p#3")
+    assert [each.ready for each in observed(watch.snapshots("p")).ready] == [True, False]
+    assert (observed(watch.snapshots("p#2")).uid, observed(watch.snapshots("p#3")).uid) == ("b", "c")
+
+
 def _received(watch: PodWatch, number: int) -> bool | Unmet:
     got = len(watch.snapshots("p"))
     return got >= number or Unmet(f"{got} so far")

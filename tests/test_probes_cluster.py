@@ -53,8 +53,10 @@ def probe(path: str, *, period: int = 1) -> dict[str, Any]:
     return {"httpGet": {"path": path, "port": "http"}, **times}
 
 
-def workload(name: str, *arguments: str, pre_stop: float = 3, probed: bool = True, **container: Any) -> dict[str, Any]:
-    """Return a Deployment of two pods of the sick server, which is as healthy as its arguments leave it."""
+def workload(
+    name: str, *arguments: str, kind: str = "Deployment", pre_stop: float = 3, probed: bool = True, **container: Any
+) -> dict[str, Any]:
+    """Return a workload of two pods of the sick server, which is as healthy as its arguments leave it."""
     host = container.pop("host", None)
     port = host or 8000
     command = ["python3", "-I", "-S", "/srv/server.py", "--host", "0.0.0.0", "--port", str(port), *arguments]
@@ -80,12 +82,12 @@ def workload(name: str, *arguments: str, pre_stop: float = 3, probed: bool = Tru
     }
     labels = {"app": name}
     template = {"metadata": {"labels": labels}, "spec": pod}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name},
-        "spec": {"replicas": 1 if host else 2, "selector": {"matchLabels": labels}, "template": template},
-    }
+    spec: dict[str, Any] = {"selector": {"matchLabels": labels}, "template": template}
+    if kind != "DaemonSet":
+        spec["replicas"] = 1 if host else 2
+    if kind == "StatefulSet":
+        spec["serviceName"] = name
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
 WORKLOADS = {
@@ -96,7 +98,10 @@ WORKLOADS = {
     "rude": workload("rude", "--on-term", "drain", pre_stop=0),
     "deaf": workload("deaf"),
     "changed": workload("changed", *POLITE),
+    "ordered": workload("ordered", *POLITE, kind="StatefulSet"),
+    "everywhere": workload("everywhere", *POLITE, kind="DaemonSet"),
 }
+KINDS = ("deployments", "statefulsets", "daemonsets")
 FAILS = {
     "leaning": {"liveness-independent", "readiness-as-declared"},  # what it leans on is gone, and so it is restarted
     "rude": {"no-request-lost"},
@@ -108,6 +113,17 @@ SKIPPED = {"hang-noticed", "no-restart-storm", "probe-cost", "within-timeout-und
 """What is not asked in a cluster, or not of what no load is declared for."""
 ASIDE = {"store", "swamped"}
 """What is no subject, and what has a test of its own: a port of the node leaves no room for a second pod."""
+
+
+def _is_whole(spec: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+    """Tell whether all pods are ready, and of the newest template."""
+    wanted = spec.get("replicas") or status.get("desiredNumberScheduled")
+    seen = (
+        status.get("readyReplicas", status.get("numberReady")),
+        status.get("replicas", status.get("currentNumberScheduled")),
+        status.get("updatedReplicas", status.get("updatedNumberScheduled")),
+    )
+    return set(seen) == {wanted}
 
 
 class Space:
@@ -129,32 +145,23 @@ class Space:
             space = "" if value["kind"].startswith("Cluster") else f"/namespaces/{NAMESPACE}"
             self.api.send("POST", f"{base}{space}/{kind}", value, accepted=(409,))
 
-    def deployments(self) -> dict[str, dict[str, Any]]:
-        """Return the Deployments by name."""
-        items = self.api.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments")["items"]
-        return {each["metadata"]["name"]: each for each in items}
+    def workloads(self) -> dict[str, dict[str, Any]]:
+        """Return the workloads by name."""
+        lists = [self.api.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/{kind}")["items"] for kind in KINDS]
+        return {each["metadata"]["name"]: each for items in lists for each in items}
 
     def ready(self) -> bool | Unmet:
         """Tell whether all pods are ready, and none is left of a template before."""
-        waiting = [
-            name
-            for name, each in self.deployments().items()
-            if not (
-                each["status"].get("readyReplicas")
-                == each["status"].get("replicas")
-                == each["status"].get("updatedReplicas")
-                == each["spec"]["replicas"]
-            )
-        ]
+        waiting = [name for name, each in self.workloads().items() if not _is_whole(each["spec"], each["status"])]
         return not waiting or Unmet(f"not ready: {', '.join(waiting)}")
 
     def as_it_was(self) -> bool | Unmet:
         """Tell whether nothing is left of what was done to it."""
-        for name, each in self.deployments().items():
+        for name, each in self.workloads().items():
             template = each["spec"]["template"]["metadata"].get("annotations") or {}
             if NOTE in (each["metadata"].get("annotations") or {}) or RESTARTED_AT in template:
                 return Unmet(f"{name} is changed")
-            if each["spec"]["replicas"] != WORKLOADS[name]["spec"]["replicas"]:
+            if each["spec"].get("replicas") != WORKLOADS[name]["spec"].get("replicas"):
                 return Unmet(f"{name} has {each['spec']['replicas']} pods")
         left = self.api.get(f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs")["items"]
         return not left or Unmet(f"Job {left[0]['metadata']['name']} is left")
@@ -175,7 +182,7 @@ def made() -> Iterator[Space]:
             files = {"metadata": {"name": "server"}, "data": {"server.py": SERVER.read_text()}}
             space.make(f"/api/v1/namespaces/{NAMESPACE}/configmaps", files)
             for each in WORKLOADS.values():
-                space.make(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments", each)
+                space.make(f"/apis/apps/v1/namespaces/{NAMESPACE}/{each['kind'].lower()}s", each)
             for name in ("rbac-observer.yaml", "rbac-prober.yaml", "network-policy-asker.yaml"):
                 space.apply(DEPLOY / name)
             wait_until(space.ready, seconds=180, what="the workloads to be ready", every=0.5)
@@ -288,14 +295,14 @@ def test_a_storm_under_load_is_foreseen_and_seen(space: Space, system: Path) -> 
 def test_without_permission_it_looks_and_nothing_else(space: Space, tmp_path: Path) -> None:
     """What only watches is asked, the rest says what would allow it; no pod was made anew."""
     folder = written(space, tmp_path, ())
-    before = {name: each["metadata"]["generation"] for name, each in space.deployments().items()}
+    before = {name: each["metadata"]["generation"] for name, each in space.workloads().items()}
     _, said, found = asked(folder, "-k", "sound", "-rs")
     assert {each for each, outcome in found["sound"].items() if outcome == "passed"} == {
         "runs-as-declared",
         "stays-well",
     }
     assert "add `rollout` to `allow`" in said
-    assert {name: each["metadata"]["generation"] for name, each in space.deployments().items()} == before
+    assert {name: each["metadata"]["generation"] for name, each in space.workloads().items()} == before
 
 
 def test_what_a_lost_run_has_changed_is_put_back_by_hand(space: Space, system: Path) -> None:

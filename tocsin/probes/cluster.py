@@ -61,7 +61,10 @@ class Cluster(KubernetesApi):
 
 
 class PodWatch(threading.Thread):
-    """Keeps what is told of a namespace's pods, or of some of them, until it is ended; a context manager."""
+    """Keeps what is told of a namespace's pods, or of some of them, until it is ended; a context manager.
+
+    A pod of a StatefulSet is followed by one of the same name: the second is known as `NAME#2`, and so on.
+    """
 
     def __init__(self, cluster: Cluster, namespace: str, selector: str = "") -> None:
         super().__init__(name=f"watch of {namespace}", daemon=True)
@@ -71,6 +74,8 @@ class PodWatch(threading.Thread):
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._kept: dict[str, list[Snapshot]] = {}
+        self._known: dict[str, list[str]] = {}
+        """By name, the uids of the pods that had it."""
         self.error: Exception | None = None
         """Why it ended by itself."""
 
@@ -78,10 +83,22 @@ class PodWatch(threading.Thread):
         """Watch until the end."""
         try:
             for at, _, pod in self._cluster.watch(self._path, self._over, **self._query):
-                with self._lock:
-                    self._kept.setdefault(pod["metadata"]["name"], []).append(Snapshot(at, pod))
+                self.keep(at, pod)
         except (ClusterUnreadable, requests.RequestException, ValueError) as error:
             self.error = error
+
+    def keep(self, at: float, pod: Mapping[str, Any]) -> None:
+        """Keep what was received of a pod, and when (Unix time)."""
+        with self._lock:
+            self._kept.setdefault(self._known_as(pod["metadata"]), []).append(Snapshot(at, pod))
+
+    def _known_as(self, meta: Mapping[str, Any]) -> str:
+        name, uid = str(meta["name"]), str(meta.get("uid", ""))
+        known = self._known.setdefault(name, [])
+        if uid not in known:
+            known.append(uid)
+        number = known.index(uid) + 1
+        return name if number == 1 else f"{name}#{number}"
 
     def snapshots(self, pod: str) -> tuple[Snapshot, ...]:
         """Return what was received of a pod so far. Raises ClusterUnreadable if the watch has broken."""

@@ -35,6 +35,7 @@ TOLD_WITHIN = 10.0
 COMMANDS = 20
 """How often the command of an exec probe is run."""
 KILLED_CODE = 137
+_TOLD_OF_WITHIN = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,7 @@ def _kill(bench: ClusterBench) -> Sequence[Episode]:
 def _killed(bench: ClusterBench, watch: Watch, pod: LivePod) -> None:
     """Tell it to end; return when its next instance is ready."""
     container = ContainerOfPod(bench.cluster.access, bench.live.workload.namespace, pod.name, bench.live.container)
-    began = len(watch.seen(pod.name).instances)
+    began = _instances(bench, watch, pod)
     watch.tape.did(f"SIGTERM {pod.name}")
     try:
         tell_to_end(container, TOLD_WITHIN)
@@ -216,6 +217,18 @@ def _killed(bench: ClusterBench, watch: Watch, pod: LivePod) -> None:
     except DeadlineExceeded as error:
         raise EngineTrouble("its next instance did not get ready", pod.name, error.reason, Kind.TIMED_OUT) from error
     bench.wait(AFTERWARDS, "what comes after")
+
+
+def _instances(bench: ClusterBench, watch: Watch, pod: LivePod) -> int:
+    """Return how many instances of a container are known, once the watch has told of any."""
+
+    def told() -> int | Unmet:
+        return len(watch.seen(pod.name).instances) or Unmet("the API has told nothing of it")
+
+    try:
+        return wait_until(told, seconds=_TOLD_OF_WITHIN, what=pod.name, every=0.05, stop=bench.stop)
+    except DeadlineExceeded as error:
+        raise EngineTrouble("a pod is not told of", pod.name, error.reason, Kind.TIMED_OUT) from error
 
 
 def _boot(episode: Episode, pod: PodSeen) -> Iterator[Episode]:

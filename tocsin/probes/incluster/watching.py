@@ -32,7 +32,7 @@ class Watch:
     tape: Tape
     pods: PodWatch
     before: frozenset[str]
-    """The pods that were there when it began."""
+    """The uids of the pods that were there when it began."""
     counts: Mapping[tuple[str, str, str, str], int] = field(default_factory=dict)
     """What the kubelets had counted by then."""
 
@@ -44,12 +44,12 @@ class Watch:
         """Return what was seen of a pod so far. Raises ClusterUnreadable."""
         told = self.snapshots(pod)
         if not told:
-            return PodSeen(pod, pod in self.before)
+            return PodSeen(pod, before=False)
         found = observed(told)
         end = next((each.at for each in told if "deletionTimestamp" in each.pod["metadata"]), None)
         return PodSeen(
             name=pod,
-            before=pod in self.before,
+            before=found.uid in self.before,
             ready=tuple((self.tape.of_unix(each.at), each.ready) for each in found.ready),
             instances=tuple(self._instances(found.containers)),
             told_to_end=None if end is None else self.tape.of_unix(end),
@@ -83,7 +83,7 @@ class Watch:
 def watched(live: Live, name: str, subject: str, *, counted: bool = False) -> Iterator[Watch]:
     """Watch a workload from here on. Raises EngineTrouble and ClusterUnreadable."""
     selector = selector_of(live.object())
-    before = frozenset(each.name for each in live.pods())
+    before = frozenset(each.uid for each in live.pods())
     counts = _counts(live) if counted else {}
     tape = Tape(name, subject)
     tape.kubernetes = live.cluster.version()
