@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from tests.cluster_account import grant, take_back
 from tests.parity import NAME_OF_IMAGE
 from tocsin.deadline import Unmet, wait_until
 from tocsin.engines.alertmanager import Alertmanager, AlertmanagerSettings
@@ -309,6 +310,7 @@ def namespace(api: KubernetesApi) -> Iterator[None]:
             api.send("POST", path, {"apiVersion": "apps/v1", **each})
         yield
     finally:
+        take_back(api)
         delete()
 
 
@@ -321,6 +323,8 @@ def shop(kubeconfig: Path, folder: Path) -> Iterator[Shop]:
     with ExitStack() as held:
         api = held.enter_context(KubernetesApi(kubeconfig))
         held.enter_context(namespace(api))
+        account = folder / "kubeconfig"
+        grant(api, NAMESPACE, account)
         supervisor = held.enter_context(Supervisor("shop", folder / "logs"))
         sink = CaptureSink.start(supervisor, data / "notifications.jsonl")
         (directory / "alertmanager.yml").write_text(ROUTES.replace("URL", sink.webhook_url("team", "webhook", 0)))
@@ -341,7 +345,7 @@ def shop(kubeconfig: Path, folder: Path) -> Iterator[Shop]:
             "sink": {"url": sink.url},
             "allow_receivers": ["team"],
             "allow_faults": ["no_pods", "end_container"],
-            "cluster": {"kubeconfig": str(kubeconfig), "namespace": NAMESPACE, "allow": ["kill", "outage"]},
+            "cluster": {"kubeconfig": str(account), "namespace": NAMESPACE, "allow": ["kill", "outage"]},
         }
         declared = {
             "schema": 1,

@@ -21,6 +21,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 
+from tests.cluster_account import grant, take_back
 from tests.parity import NAME_OF_IMAGE
 from tests.sick_processes.system import SERVER
 from tocsin.deadline import Unmet, wait_until
@@ -29,7 +30,6 @@ from tocsin.engines.kubernetes_changes import NOTE, RESTARTED_AT
 
 KUBECONFIG = os.environ.get("TOCSIN_KUBECONFIG", "")
 IMAGE = os.environ.get("TOCSIN_PARITY_IMAGE", NAME_OF_IMAGE)
-DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 NAMESPACE = "tocsin-probes"
 INCONCLUSIVE = 10
 """The exit code of a run that could not see what it was asked."""
@@ -129,21 +129,14 @@ def _is_whole(spec: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
 class Space:
     """A namespace of the cluster, made with an administrator's kubeconfig."""
 
-    def __init__(self, api: KubernetesApi) -> None:
+    def __init__(self, api: KubernetesApi, kubeconfig: Path) -> None:
         self.api = api
+        self.kubeconfig = kubeconfig
+        """Of the account of deploy/, which the suite has."""
 
     def make(self, path: str, value: Mapping[str, Any]) -> None:
         """Make an object."""
         self.api.send("POST", path, value)
-
-    def apply(self, file: Path) -> None:
-        """Make what a file of deploy/ holds."""
-        for value in yaml.safe_load_all(file.read_text()):
-            group, _, version = value["apiVersion"].rpartition("/")
-            base = f"/apis/{group}/{version}" if group else f"/api/{version}"
-            kind = {"NetworkPolicy": "networkpolicies"}.get(value["kind"], f"{value['kind'].lower()}s")
-            space = "" if value["kind"].startswith("Cluster") else f"/namespaces/{NAMESPACE}"
-            self.api.send("POST", f"{base}{space}/{kind}", value, accepted=(409,))
 
     def workloads(self) -> dict[str, dict[str, Any]]:
         """Return the workloads by name."""
@@ -172,10 +165,10 @@ class Space:
 
 
 @contextmanager
-def made() -> Iterator[Space]:
+def made(kubeconfig: Path) -> Iterator[Space]:
     """Make the namespace with all workloads, and delete it again."""
     with KubernetesApi(Path(KUBECONFIG)) as api:
-        space = Space(api)
+        space = Space(api, kubeconfig)
         wait_until(space.gone, seconds=120, what="an earlier namespace to be gone", every=0.5)
         api.send("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
         try:
@@ -183,29 +176,20 @@ def made() -> Iterator[Space]:
             space.make(f"/api/v1/namespaces/{NAMESPACE}/configmaps", files)
             for each in WORKLOADS.values():
                 space.make(f"/apis/apps/v1/namespaces/{NAMESPACE}/{each['kind'].lower()}s", each)
-            for name in ("rbac-observer.yaml", "rbac-prober.yaml", "network-policy-asker.yaml"):
-                space.apply(DEPLOY / name)
+            grant(api, NAMESPACE, kubeconfig)
             wait_until(space.ready, seconds=180, what="the workloads to be ready", every=0.5)
             yield space
         finally:
             api.send("DELETE", f"/api/v1/namespaces/{NAMESPACE}", accepted=(404, 409))
-            for kind in ("clusterroles/tocsin-observer-nodes",):
-                api.send("DELETE", f"/apis/rbac.authorization.k8s.io/v1/{kind}", accepted=(404,))
+            take_back(api)
             wait_until(space.gone, seconds=180, what="the namespace to be gone", every=0.5)
 
 
 @pytest.fixture(scope="module")
-def space() -> Iterator[Space]:
+def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
     """Give the namespace."""
-    with made() as found:
+    with made(tmp_path_factory.mktemp("account") / "kubeconfig") as found:
         yield found
-
-
-def token_of(api: KubernetesApi) -> str:
-    """Return the token of the service account of deploy/, as the cluster made it (up to 1.23), or by request."""
-    path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/tocsin-observer/token"
-    asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
-    return str(api.send("POST", path, asked)["status"]["token"])
 
 
 @pytest.fixture
@@ -216,18 +200,16 @@ def system(space: Space, tmp_path: Path) -> Path:
 
 def written(space: Space, folder: Path, allow: Sequence[str]) -> Path:
     """Write it; the manifest of `changed` is not what was applied."""
-    access = space.api.access
-    config = {
-        "current-context": "x",
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": {"server": access.server, "certificate-authority": access.authority}}],
-        "users": [{"name": "u", "user": {"token": token_of(space.api)}}],
-    }
-    (folder / "kubeconfig").write_text(yaml.safe_dump(config))
     manifests = json.loads(json.dumps({name: each for name, each in WORKLOADS.items() if name != "swamped"}))
     manifests["changed"]["spec"]["template"]["spec"]["containers"][0]["livenessProbe"] = probe("/live", period=2)
     (folder / "workloads.yaml").write_text(yaml.safe_dump_all(manifests.values()))
-    cluster = {"kubeconfig": "kubeconfig", "namespace": NAMESPACE, "image": IMAGE, "watch": "8s", "allow": list(allow)}
+    cluster = {
+        "kubeconfig": str(space.kubeconfig),
+        "namespace": NAMESPACE,
+        "image": IMAGE,
+        "watch": "8s",
+        "allow": list(allow),
+    }
     declared = {
         "schema": 1,
         "name": "shops",
