@@ -43,9 +43,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Reads the probes of Kubernetes manifests and tells what a kubelet would do: ready when, restarted when, how "
         "long requests are lost. With --url each probe is asked as the kubelet asks; with --environment the processes "
-        "of a system.yaml are exercised: idle, under load, without what they depend on, by starts, hangs and ends. "
-        "Exit code 0: well; 1: a probe fails, or something is as grave as an error; 2: bad input; 10: something could "
-        "not be seen."
+        "of a system.yaml, or its pods in a cluster, are exercised: idle, under load, without what they depend on, by "
+        "starts, hangs and ends. Exit code 0: well; 1: a probe fails, or something is as grave as an error; 2: bad "
+        "input; 10: something could not be seen."
     )
     add = parser.add_argument
     add("what", nargs="?", type=Path, default=Path(), metavar="DIR|FILE", help="manifests, or a system's folder")
@@ -53,7 +53,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--kubernetes", metavar="VERSION", help="whose kubelet is foreseen, as 1.31; default: system.yaml's, or 1.36")
     add("--url", metavar="URL", help="ask the probes here, in place of a pod; of this machine only")
     add("--attempts", type=int, default=5, metavar="N", help="with --url: so many of each probe; default: 5")
-    add("--environment", metavar="NAME", help="exercise the processes of an environment of the system.yaml")
+    add("--environment", metavar="NAME", help="exercise the processes, or pods, of an environment of the system.yaml")
     add("--put-back", action="store_true", help="with --environment: put back what a run has left changed in a cluster")
     add("--picture", type=Path, metavar="DIR", help="draw timelines")
     add("--json", action="store_true", help="for machines")
