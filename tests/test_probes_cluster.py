@@ -66,6 +66,7 @@ def workload(
         "image": IMAGE,
         "imagePullPolicy": "IfNotPresent",
         "command": command,
+        "resources": {"requests": {"cpu": "50m"}},  # without, what else runs on the node makes its probes late
         "ports": [{"name": "http", "containerPort": port}],
         "env": [{"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}],
         "volumeMounts": [{"name": "server", "mountPath": "/srv"}],

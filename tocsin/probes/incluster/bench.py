@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from tocsin.deadline import DeadlineExceeded, wait_until
-from tocsin.engines.kubernetes_api import find_kubeconfig
-from tocsin.engines.kubernetes_changes import Changes, Workload, delete_made, in_the_way, leftovers, put_back
+from tocsin.deadline import DeadlineExceeded, Unmet, wait_until
+from tocsin.engines.kubernetes_api import ClusterUnreadable, find_kubeconfig
+from tocsin.engines.kubernetes_changes import PLURALS, Changes, Workload, delete_made, in_the_way, leftovers, put_back
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.probes.behaviour.bench import Scene
 from tocsin.probes.cluster import Cluster
@@ -145,9 +145,26 @@ class ClusterBench:
         ) as running:
             yield running
 
+    def others_that_are_well(self) -> list[Live]:
+        """Return the other workloads of the system that run in the cluster, whose pods are all ready now."""
+        space = self.declared.namespace
+        found = [
+            self.of(Workload(each.kind, space or each.namespace or "default", each.object.name))
+            for each in self.scene.workloads
+            if each.kind in PLURALS
+        ]
+        return [each for each in found if each.workload != self.live.workload and _is_well(each)]
+
     def of(self, workload: Workload) -> Live:
         """Return another workload of the cluster."""
         return Live(self.cluster, workload, "")
+
+
+def _is_well(live: Live) -> bool:
+    try:
+        return not isinstance(live.well(), Unmet)
+    except (EngineTrouble, ClusterUnreadable):
+        return False  # it is not there, or may not be read
 
 
 def put_back_all(declared: InCluster, directory: Path, namespaces: Sequence[str]) -> Iterator[str]:

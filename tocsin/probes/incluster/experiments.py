@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -335,6 +336,7 @@ def _without(other: str, workload: Workload, bench: ClusterBench) -> Sequence[Ep
     with watched(bench.live, name, bench.scene.subject.name) as watch:
         tape = watch.tape
         tape.unasked = bench.handlers(pods[0])[1]
+        others = bench.others_that_are_well()
         with bench.job(Plan(bench.asked(pods), SPACING)) as job, bench.changes.part():
             bench.changes.scale(workload, 0)
             tape.did(f"{workload} is scaled to no pods")
@@ -347,6 +349,9 @@ def _without(other: str, workload: Workload, bench: ClusterBench) -> Sequence[Ep
         episode = tape.episode()
     bench.well(there)
     bench.well()
+    for each in others:  # what the outage was to them is not to be seen in what is done to them next
+        with suppress(EngineTrouble):  # and if they stay unwell, their own questions tell
+            bench.well(each)
     return (episode,)
 
 
