@@ -299,7 +299,7 @@ def eager(rule: dict[str, Any]) -> dict[str, Any]:
     return {**rule, "expr": text}
 
 
-def test_the_owners_tests_pass(tmp_path: Path) -> None:
+def test_the_owners_tests_pass() -> None:
     """As the rules are, no test of theirs fails; so what is asked to fire does fire."""
     done = promtool.run_rule_tests([MONITORING / "alert_rules_test.yml"], cwd=MONITORING, seconds=TEST_SECONDS)
     assert done.code == 0, done.stdout + done.stderr
