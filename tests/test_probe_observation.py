@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,7 +19,9 @@ import yaml
 
 from tocsin.deadline import Unmet, wait_until
 from tocsin.engines.kubernetes_api import ClusterUnreadable, in_cluster, read_kubeconfig
+from tocsin.probes.behaviour.tape import Tape
 from tocsin.probes.cluster import Cluster, PodWatch
+from tocsin.probes.incluster.watching import Watch
 from tocsin.probes.observation import Snapshot, event_seen, moment, observed, probe_counts
 
 START = "2026-11-26T08:00:00Z"
@@ -177,6 +180,35 @@ def test_a_pod_of_the_same_name_is_another_one(tmp_path: Path) -> None:
     assert watch.names() == ("p", "p#2", "p#3")
     assert [each.ready for each in observed(watch.snapshots("p")).ready] == [True, False]
     assert (observed(watch.snapshots("p#2")).uid, observed(watch.snapshots("p#3")).uid) == ("b", "c")
+
+
+AFTER_ONE = {"restartCount": 1, "containerID": "c://b", "lastState": GONE, "state": RUNNING}
+AFTER_TWO = {
+    "restartCount": 2,
+    "containerID": "c://c",
+    "lastState": {"terminated": {**GONE["terminated"], "containerID": "c://b"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("told", "restarts"),
+    [
+        ([{"state": RUNNING, "containerID": "c://a"}], 0),
+        ([AFTER_ONE], 0),
+        ([AFTER_ONE, {**AFTER_TWO, "state": RUNNING}], 1),
+        ([{**AFTER_ONE, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}, AFTER_ONE], 1),
+    ],
+    ids=["never", "before it was watched", "again while it is watched", "held back when it was first seen"],
+)
+def test_only_restarts_that_were_watched_count(tmp_path: Path, told: list[dict[str, Any]], restarts: int) -> None:
+    """A pod's status keeps the end of the instance before, however long ago that was."""
+    live: Any = SimpleNamespace(container="app")
+    with api(tmp_path) as (path, _), Cluster(path) as cluster:
+        pods = PodWatch(cluster, "n")
+        for number, status in enumerate(told):
+            pods.keep(float(number), pod(ready=True, **status))
+        seen = Watch(live, Tape("watch", "shop/app"), pods, frozenset({"u"})).seen("p")
+    assert (seen.before, seen.restarts) == (True, restarts)
 
 
 def _received(watch: PodWatch, number: int) -> bool | Unmet:

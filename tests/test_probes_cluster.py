@@ -91,9 +91,15 @@ def workload(
     return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
+def alone(deployment: dict[str, Any]) -> dict[str, Any]:
+    """Have no second pod beside the first: a port of the node is there once."""
+    deployment["spec"]["strategy"] = {"type": "Recreate"}
+    return deployment
+
+
 WORKLOADS = {
     "store": workload("store", *POLITE, host=STORE_PORT, probed=False),
-    "swamped": workload("swamped", "--one-thread", "--work", "1.5", host=SWAMPED_PORT),
+    "swamped": alone(workload("swamped", "--one-thread", "--work", "1.5", host=SWAMPED_PORT)),
     "sound": workload("sound", *POLITE),
     "leaning": workload("leaning", *POLITE, "--live-asks", ASKS_STORE, "--patience", "0.5"),
     "rude": workload("rude", "--on-term", "drain", pre_stop=0),

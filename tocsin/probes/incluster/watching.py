@@ -51,9 +51,16 @@ class Watch:
             name=pod,
             before=found.uid in self.before,
             ready=tuple((self.tape.of_unix(each.at), each.ready) for each in found.ready),
-            instances=tuple(self._instances(found.containers)),
+            instances=tuple(each for each in self._instances(found.containers) if each.number >= self._first(told[0])),
             told_to_end=None if end is None else self.tape.of_unix(end),
         )
+
+    def _first(self, told: Snapshot) -> int:
+        """Return the number of the instance that a pod had when it was first told of; those before it are history."""
+        statuses = told.pod.get("status", {}).get("containerStatuses") or ()
+        status: Line = next((each for each in statuses if each["name"] == self.live.container), {})
+        made = {"running", "terminated"} & (status.get("state") or {}).keys()
+        return int(status.get("restartCount", 0)) if made else 0
 
     def _instances(self, containers: Iterable[ObservedContainer]) -> Iterator[InstanceSeen]:
         for each in containers:
