@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from tocsin.engines.kubernetes_api import ClusterUnreadable
 from tocsin.engines.kubernetes_pods import selector_of
@@ -58,7 +59,7 @@ class Watch:
     def _first(self, told: Snapshot) -> int:
         """Return the number of the instance that a pod had when it was first told of; those before it are history."""
         statuses = told.pod.get("status", {}).get("containerStatuses") or ()
-        status: Line = next((each for each in statuses if each["name"] == self.live.container), {})
+        status: Mapping[str, Any] = next((each for each in statuses if each["name"] == self.live.container), {})
         made = {"running", "terminated"} & (status.get("state") or {}).keys()
         return int(status.get("restartCount", 0)) if made else 0
 
