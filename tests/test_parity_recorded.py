@@ -14,11 +14,13 @@ import pytest
 
 from tests.parity.comparison import LEAST_MISSED, MISREADINGS, Compared, allowed, compare, marks_of, may_hang, table
 from tests.parity.generator import COUNT, scenarios
+from tests.parity.page import PAGE, page
 from tests.parity.recording import Recorded, Run, read
 from tests.parity.scenario import Scenario
 from tocsin.probes.marks import MarkKind
 from tocsin.probes.observation import Snapshot
 
+pytestmark = pytest.mark.xdist_group("parity-recorded")  # one worker compares them, once
 FIXTURE = Path(__file__).parent / "parity" / "kubelet-1.20.json.gz"
 MOST_BYTES = 300 * 1024
 
@@ -49,6 +51,11 @@ def test_the_recording_is_of_a_real_kubelet() -> None:
     assert [each.scenario for each in recording().recorded] == sorted(scenarios(), key=lambda each: each.name)
     assert len(NAMES) == COUNT
     assert FIXTURE.stat().st_size < MOST_BYTES
+
+
+def test_the_page_shows_the_recordings() -> None:
+    """docs/parity.md is what `python -m tests.parity.page` makes of them."""
+    assert PAGE.read_text(encoding="utf-8") == page(recording(), [as_predicted(name) for name in NAMES])
 
 
 @pytest.mark.parametrize("name", NAMES)
