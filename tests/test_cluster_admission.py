@@ -12,10 +12,10 @@ import pytest
 from tests.drill_worlds import World
 from tocsin.drill.admission import refusals
 from tocsin.drill.checking import check_plans
-from tocsin.drill.cluster_faults import selector_of
 from tocsin.drill.planning import PlannedDrill, plan_drills
 from tocsin.drill.preparation import prepare
 from tocsin.drill.stack import FreshStack
+from tocsin.engines.kubernetes_pods import selector_of
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.evidence import Recording, Target
 from tocsin.stimuli import OnWorkload, stimulus

@@ -8,27 +8,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import pytest
 
 from tests.parity.comparison import LEAST_MISSED, MISREADINGS, Compared, allowed, compare, marks_of, may_hang, table
 from tests.parity.generator import COUNT, scenarios
-from tests.parity.page import PAGE, page
+from tests.parity.page import PAGE, RECORDING, page
 from tests.parity.recording import Recorded, Run, read
 from tests.parity.scenario import Scenario
 from tocsin.probes.marks import MarkKind
 from tocsin.probes.observation import Snapshot
 
 pytestmark = pytest.mark.xdist_group("parity-recorded")  # one worker compares them, once
-FIXTURE = Path(__file__).parent / "parity" / "kubelet-1.20.json.gz"
 MOST_BYTES = 300 * 1024
 
 
 @cache
 def recording() -> Run:
     """Return the recording."""
-    return read(FIXTURE)
+    return read(RECORDING)
 
 
 @cache
@@ -50,7 +48,7 @@ def test_the_recording_is_of_a_real_kubelet() -> None:
     assert (recording().kubelet, recording().date) == ("v1.20.2", "2026-11-26")
     assert [each.scenario for each in recording().recorded] == sorted(scenarios(), key=lambda each: each.name)
     assert len(NAMES) == COUNT
-    assert FIXTURE.stat().st_size < MOST_BYTES
+    assert RECORDING.stat().st_size < MOST_BYTES
 
 
 def test_the_page_shows_the_recordings() -> None:

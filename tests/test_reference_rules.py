@@ -252,8 +252,8 @@ def failing(changed: Any, folder: Path) -> set[str]:
 
     Each test sees the recording rules and the alerts that it asks for: promtool evaluates all that it is given.
     """
-    files = []
-    for number, test in enumerate(owners_tests()):
+    document, files = load("alert_rules_test.yml"), []
+    for number, test in enumerate(document["tests"]):
         asked = asked_by(test)
         groups = [
             {**group, "rules": [rule for rule in group["rules"] if "record" in rule or rule["alert"] in asked]}
@@ -261,7 +261,7 @@ def failing(changed: Any, folder: Path) -> set[str]:
         ]
         rules, file = folder / f"rules-{number}.yml", folder / f"test-{number}.yml"
         rules.write_text(yaml.safe_dump({"groups": groups}, sort_keys=False))
-        told = {**load("alert_rules_test.yml"), "rule_files": [rules.name], "tests": [test]}
+        told = {**document, "rule_files": [rules.name], "tests": [test]}
         file.write_text(yaml.safe_dump(told, sort_keys=False))
         files.append(file)
     done = promtool.run_rule_tests(files, cwd=folder, seconds=TEST_SECONDS)

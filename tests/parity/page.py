@@ -10,7 +10,7 @@ from tests.parity.generator import LEFT_OUT
 from tests.parity.recording import Run, read
 
 PAGE = Path(__file__).parents[2] / "docs" / "parity.md"
-_RECORDING = Path(__file__).with_name("kubelet-1.20.json.gz")
+RECORDING = Path(__file__).with_name("kubelet-1.20.json.gz")
 _PAGE = """# Compared with a real kubelet
 
 What is foreseen of probes was compared with what a kubelet {kubelet} did, on {date}: containerd, one node, {machine}.
@@ -67,5 +67,5 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    recorded = read(_RECORDING)
+    recorded = read(RECORDING)
     PAGE.write_text(page(recorded, [compare(each) for each in recorded.recorded]), encoding="utf-8")

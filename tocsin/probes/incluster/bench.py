@@ -21,7 +21,7 @@ from tocsin.probes.handlers import Exec, Handler, HttpGet, TcpSocket
 from tocsin.probes.handlers.binding import handler_of
 from tocsin.probes.handlers.kubelet import Kubelet
 from tocsin.probes.incluster.job import AskedProbe, Flow, Plan, RunningJob, asking
-from tocsin.probes.incluster.live import Live, LivePod, named
+from tocsin.probes.incluster.live import Live, LivePod, named, workload_of
 from tocsin.probes.incluster.watching import probe_name
 from tocsin.probes.specification import ProbeKind, ProbeSpec
 from tocsin.probes.versions import read_version
@@ -147,12 +147,7 @@ class ClusterBench:
 
     def others_that_are_well(self) -> list[Live]:
         """Return the other workloads of the system that run in the cluster, whose pods are all ready now."""
-        space = self.declared.namespace
-        found = [
-            self.of(Workload(each.kind, space or each.namespace or "default", each.object.name))
-            for each in self.scene.workloads
-            if each.kind in PLURALS
-        ]
+        found = [self.of(workload_of(each, self.declared)) for each in self.scene.workloads if each.kind in PLURALS]
         return [each for each in found if each.workload != self.live.workload and _is_well(each)]
 
     def of(self, workload: Workload) -> Live:

@@ -19,8 +19,8 @@ from tocsin.probes.behaviour.episode import Attempted, Episode, PodSeen
 from tocsin.probes.behaviour.tape import Tape
 from tocsin.probes.handlers import Exec, attempt
 from tocsin.probes.incluster.bench import MOST_PODS, ClusterBench, Power
-from tocsin.probes.incluster.job import Plan
-from tocsin.probes.incluster.live import LivePod
+from tocsin.probes.incluster.job import SPACING, Plan
+from tocsin.probes.incluster.live import LivePod, workload_of
 from tocsin.probes.incluster.under_load import LOAD, STORM, ask_under_load, brew_storm, refused, storm_seconds
 from tocsin.probes.incluster.watching import Watch, as_of, attempts_of, requests_of, watched
 from tocsin.probes.specification import ProbeKind
@@ -28,8 +28,6 @@ from tocsin.supervisor import Kind
 
 WATCH, IDLE, KILL, DRAIN, OUTAGE = "watch", "idle", "kill", "drain", "without"
 BOOT = "boot-1"
-SPACING = 0.1
-"""Seconds between two attempts of a probe by a Job: ten times as often as any kubelet asks."""
 AFTERWARDS = 3.0
 """Seconds for which it is watched after all is well again."""
 TOLD_WITHIN = 10.0
@@ -117,7 +115,7 @@ def _dependency(scene: Scene, other: str) -> Workload | None:
     declared = scene.environment.cluster
     for each in scene.workloads:
         if declared is not None and each.object.name == other and each.kind in SCALED:
-            return Workload(each.kind, declared.namespace or each.namespace or "default", other)
+            return workload_of(each, declared)
     return None
 
 

@@ -31,6 +31,8 @@ from tocsin.probes.incluster.live import state_of
 LABEL = "tocsin-asker"
 """`app.kubernetes.io/name` of its pod: what a NetworkPolicy has to let in (deploy/network-policy-asker.yaml)."""
 CONTAINER = "asker"
+SPACING = 0.1
+"""Seconds between two attempts of a probe by a Job: ten times as often as any kubelet asks."""
 STARTS_WITHIN = 180.0
 """Seconds until it asks: its image may have to be pulled."""
 ENDS_WITHIN = 30.0

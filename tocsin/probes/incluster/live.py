@@ -13,6 +13,7 @@ from tocsin.engines.kubernetes_changes import Workload
 from tocsin.engines.kubernetes_pods import has_ended, is_leaving, is_ready, selector_of
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.model.workloads import Container, workloads
+from tocsin.model.workloads import Workload as Made
 from tocsin.part import Part
 from tocsin.probes.behaviour.subject import Subject
 from tocsin.probes.cluster import Cluster
@@ -46,7 +47,11 @@ class LivePod:
 
 def named(subject: Subject, declared: InCluster) -> Workload:
     """Return the workload of a subject as the cluster knows it."""
-    made = subject.workload
+    return workload_of(subject.workload, declared)
+
+
+def workload_of(made: Made, declared: InCluster) -> Workload:
+    """Return a workload of the manifests as the cluster knows it."""
     return Workload(made.kind, declared.namespace or made.namespace or "default", made.object.name)
 
 

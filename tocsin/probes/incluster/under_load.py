@@ -7,8 +7,8 @@ that; the probes are asked by a Job, pod by pod.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
@@ -20,23 +20,21 @@ from tocsin.engines.trouble import EngineTrouble
 from tocsin.probes.behaviour.bench import Scene
 from tocsin.probes.behaviour.episode import Episode, PodSeen, read_episodes
 from tocsin.probes.behaviour.experiments import load as locally
-from tocsin.probes.behaviour.experiments.storm import FORECAST, not_needed
+from tocsin.probes.behaviour.experiments import storm
 from tocsin.probes.behaviour.forecast import Ground, forecast
 from tocsin.probes.behaviour.loading import loading
 from tocsin.probes.behaviour.tape import Tape
 from tocsin.probes.ground import FROM_SOURCE
 from tocsin.probes.incluster.bench import MOST_PODS, ClusterBench
-from tocsin.probes.incluster.job import Plan
+from tocsin.probes.incluster.job import SPACING, Plan
 from tocsin.probes.incluster.watching import Watch, attempts_of, watched
 from tocsin.probes.marks import MarkKind
 from tocsin.probes.versions import read_version
 from tocsin.system import ProbedLoad
 
-LOAD, STORM = "load", "storm"
+LOAD, STORM = locally.KIND, storm.KIND
 EVERY = 0.25
 """Seconds between two looks at the load, and at the pods."""
-QUICKEST = 0.1
-"""Seconds between two attempts of a probe, at least."""
 
 
 def refused(scene: Scene) -> str:
@@ -69,13 +67,13 @@ def ask_under_load(bench: ClusterBench) -> Sequence[Episode]:
     """Ask every probe of some pods while the declared load goes on."""
     declared = _declared(bench)
     pods = bench.well()[:MOST_PODS]
-    asked = bench.asked(pods)
+    asked, unasked = bench.asked(pods), bench.handlers(pods[0])[1]
     if not asked:
-        raise ValueError("; ".join(bench.handlers(pods[0])[1].values()) or "it has no probe that a Job can ask")
-    spacing = max(QUICKEST, declared.seconds / bench.scene.effort.attempts)
+        raise ValueError("; ".join(unasked.values()) or "it has no probe that a Job can ask")
+    spacing = max(SPACING, declared.seconds / bench.scene.effort.attempts)
     with watched(bench.live, LOAD, bench.scene.subject.name) as watch:
         tape = watch.tape
-        tape.unasked = bench.handlers(pods[0])[1]
+        tape.unasked = unasked
         with bench.job(Plan(asked, spacing)) as job:
             with _sent(bench, declared, tape) as load:
                 began = tape.now
@@ -96,7 +94,7 @@ def brew_storm(bench: ClusterBench) -> Sequence[Episode]:
     if under_load is None or under_load.lacking:
         why = under_load.lacking if under_load else "its probes were not asked under load"
         raise ValueError(f"there is nothing to foresee a storm from: {why}")
-    if spared := not_needed(scene, under_load):
+    if spared := storm.not_needed(scene, under_load):
         tape = Tape(STORM, scene.subject.name)
         tape.did(spared)
         return (tape.episode(),)
@@ -104,7 +102,7 @@ def brew_storm(bench: ClusterBench) -> Sequence[Episode]:
     version = read_version(bench.cluster.version())
     ground = Ground(scene.subject, episodes, version, seconds, effort.restarts, effort.seed, latencies=FROM_SOURCE)
     foreseen = forecast(ground)
-    write_json(scene.folder / FORECAST, {"marks": [asdict(each) for each in foreseen]})
+    write_json(scene.folder / storm.FORECAST, {"marks": [asdict(each) for each in foreseen]})
     bench.well()
     with watched(bench.live, STORM, scene.subject.name) as watch:
         watch.tape.foreseen = foreseen
@@ -124,13 +122,11 @@ def _declared(bench: ClusterBench) -> ProbedLoad:
     return load
 
 
-@contextmanager
-def _sent(bench: ClusterBench, declared: ProbedLoad, tape: Tape) -> Iterator[Load]:
+def _sent(bench: ClusterBench, declared: ProbedLoad, tape: Tape) -> AbstractContextManager[Load]:
     """Have the load go to where clients reach the workload."""
     scene = bench.scene
     host = scene.environment.addresses[scene.subject.process]
-    with loading(bench.changes.supervisor, scene.system.directory, declared, host, tape) as load:
-        yield load
+    return loading(bench.changes.supervisor, scene.system.directory, declared, host, tape)
 
 
 def _await(bench: ClusterBench, load: Load, seconds: float, watch: Watch | None = None, restarts: int = 0) -> None:
