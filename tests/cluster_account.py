@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from tests.kubeconfigs import write_kubeconfig
 from tocsin.engines.kubernetes_api import KubernetesApi
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
@@ -22,22 +23,16 @@ def grant(api: KubernetesApi, namespace: str, kubeconfig: Path) -> None:
             kind = {"NetworkPolicy": "networkpolicies"}.get(value["kind"], f"{value['kind'].lower()}s")
             space = "" if value["kind"].startswith("Cluster") else f"/namespaces/{namespace}"
             api.send("POST", f"{base}{space}/{kind}", value, accepted=(409,))
-    write_kubeconfig(api, namespace, kubeconfig)
+    write_access(api, namespace, kubeconfig)
 
 
-def write_kubeconfig(api: KubernetesApi, namespace: str, path: Path) -> None:
+def write_access(api: KubernetesApi, namespace: str, path: Path) -> None:
     """Write a kubeconfig with a new token of the account (TokenRequest, an hour)."""
     asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
     where = f"/api/v1/namespaces/{namespace}/serviceaccounts/tocsin-observer/token"
     token = str(api.send("POST", where, asked)["status"]["token"])
     cluster = {"server": api.access.server, "certificate-authority": api.access.authority}
-    config = {
-        "current-context": "x",
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": cluster}],
-        "users": [{"name": "u", "user": {"token": token}}],
-    }
-    path.write_text(yaml.safe_dump(config))
+    write_kubeconfig(path, cluster=cluster, user={"token": token})
 
 
 def take_back(api: KubernetesApi) -> None:

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.kubeconfigs import write_kubeconfig
 from tocsin.deadline import Unmet, wait_until
 from tocsin.engines.kubernetes_api import ClusterUnreadable, KubernetesApi
 from tocsin.engines.kubernetes_changes import NOTE, RESTARTED_AT, Changes, Workload, leftovers, put_back
@@ -156,15 +156,8 @@ def store() -> Iterator[Store]:
 
 def kubeconfig(store: Store, folder: Path) -> Path:
     """Write a kubeconfig for it."""
-    config = {
-        "current-context": "x",
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": {"server": store.url}}],
-        "users": [{"name": "u", "user": {"token": "secret", "client-key-data": "c2VjcmV0"}}],
-    }
-    path = folder / "kubeconfig"
-    path.write_text(yaml.safe_dump(config))
-    return path
+    user = {"token": "secret", "client-key-data": "c2VjcmV0"}
+    return write_kubeconfig(folder / "kubeconfig", cluster={"server": store.url}, user=user)
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import yaml
 
+from tests.kubeconfigs import write_kubeconfig
 from tocsin.deadline import Unmet, wait_until
 from tocsin.engines.kubernetes_api import ClusterUnreadable, in_cluster, read_kubeconfig
 from tocsin.probes.behaviour.tape import Tape
@@ -151,15 +151,7 @@ def api(folder: Path) -> Iterator[tuple[Path, list[str]]]:
 
 def kubeconfig(folder: Path, *, user: dict[str, Any] | None = None, **cluster: Any) -> Path:
     """Write a kubeconfig."""
-    config = {
-        "current-context": "x",
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": cluster}],
-        "users": [{"name": "u", "user": {"token": "t"} if user is None else user}],
-    }
-    path = folder / "kubeconfig"
-    path.write_text(yaml.safe_dump(config))
-    return path
+    return write_kubeconfig(folder / "kubeconfig", cluster=cluster, user={"token": "t"} if user is None else user)
 
 
 def test_a_watch_goes_on_over_a_version_that_is_not_kept(tmp_path: Path) -> None:

@@ -50,6 +50,8 @@ def groups() -> list[dict[str, Any]]:
 RULES = [rule for group in groups() for rule in group["rules"]]
 ALERTS = [rule for rule in RULES if "alert" in rule]
 RECORDED = [rule for rule in RULES if "record" in rule]
+ALERT_NAMES = re.compile(r'ALERTS\{alertname=~?"([^"]+)"')
+"""Of which alerts an expression of the owners' tests asks."""
 
 
 def rule_id(rule: Mapping[str, Any]) -> str:
@@ -219,7 +221,7 @@ def asked_of(rule: Mapping[str, Any]) -> set[str]:
                 severities = [alert["exp_labels"]["severity"] for alert in asked["exp_alerts"]]
                 found.add("fires" if rule["labels"]["severity"] in severities else "silent")
         for asked in test.get("promql_expr_test", []):
-            name = re.search(r'ALERTS\{alertname=~?"([^"]+)"', asked["expr"])
+            name = ALERT_NAMES.search(asked["expr"])
             samples = [sample["labels"] for sample in asked["exp_samples"]]
             if name and re.fullmatch(name[1], rule["alert"]):
                 severity = f'severity="{rule["labels"]["severity"]}"'
@@ -242,7 +244,7 @@ def asked_by(test: Mapping[str, Any]) -> set[str]:
     """Return the alerts that one of the owners' tests asks for."""
     named = {asked["alertname"] for asked in test.get("alert_rule_test", ())}
     for asked in test.get("promql_expr_test", ()):
-        for pattern in re.findall(r'ALERTS\{alertname=~?"([^"]+)"', asked["expr"]):
+        for pattern in ALERT_NAMES.findall(asked["expr"]):
             named |= {rule["alert"] for rule in ALERTS if re.fullmatch(pattern, rule["alert"])}
     return named
 

@@ -15,7 +15,7 @@ from tocsin.drill.workloads import opened, told
 from tocsin.engines.kubernetes_api import ClusterUnreadable
 from tocsin.engines.kubernetes_changes import Changes, Workload
 from tocsin.engines.kubernetes_exec import ContainerOfPod, NotRun, tell_to_end
-from tocsin.engines.kubernetes_pods import has_ended, is_leaving, is_ready, selector_of
+from tocsin.engines.kubernetes_pods import has_ended, is_leaving, is_ready, selector_of, state_of, unsettled
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.supervisor import Kind, Supervisor
 from tocsin.system import InCluster, System
@@ -177,17 +177,10 @@ class ClusterFaults:
 
     def _well(self, workload: Workload) -> bool | Unmet:
         """Tell whether as many pods as are wanted are there, all of them ready, and no other."""
-        found = self._api.get(workload.path)
-        status = found.get("status") or {}
-        if status.get("observedGeneration", 0) < found["metadata"].get("generation", 0):
-            return Unmet("its controller has not seen its last change")
-        wanted = status.get("desiredNumberScheduled", found["spec"].get("replicas", 1))
         pods = self._pods(workload)
-        unready = [str(each["metadata"]["name"]) for each in pods if not _stays_ready(each)]
-        if len(pods) == wanted and pods and not unready:
-            return True
-        said = f"it has {len(pods)} of {wanted} pods"
-        return Unmet(f"{said}; not ready: {', '.join(unready)}" if unready else said)
+        found = {str(each["metadata"]["name"]): "" if _stays_ready(each) else state_of(each) for each in pods}
+        why = unsettled(self._api.get(workload.path), found)
+        return Unmet(why) if why else True
 
     def _await_well(self, name: str, seconds: float) -> None:
         workload = self._workloads[name]

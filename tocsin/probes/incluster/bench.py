@@ -24,7 +24,7 @@ from tocsin.probes.incluster.job import AskedProbe, Flow, Plan, RunningJob, aski
 from tocsin.probes.incluster.live import Live, LivePod, named, workload_of
 from tocsin.probes.incluster.watching import probe_name
 from tocsin.probes.specification import ProbeKind, ProbeSpec
-from tocsin.probes.versions import read_version
+from tocsin.probes.versions import Version, read_version
 from tocsin.supervisor import Kind, Supervisor
 from tocsin.system import InCluster
 
@@ -46,6 +46,8 @@ class ClusterBench:
     changes: Changes
     live: Live
     stop: threading.Event
+    version: Version
+    """Of its API server, asked once."""
 
     def may(self, power: Power) -> bool:
         """Tell whether the environment allows something."""
@@ -80,7 +82,6 @@ class ClusterBench:
         """Return what each probe asks of a pod, and why the rest cannot be asked."""
         found: dict[ProbeKind, tuple[ProbeSpec, Handler]] = {}
         unasked: dict[ProbeKind, str] = {}
-        version = read_version(self.cluster.version())
         for probe in pod.container.probes:
             spec = ProbeSpec.of(probe)
             if spec.handler == "exec" and (why := self.lacking("exec", f"to run the command of its {spec.kind} probe")):
@@ -97,7 +98,7 @@ class ClusterBench:
                     ports=pod.ports,
                     environment={name: part.text for name, part in pod.container.environment.items()},
                     run=run,
-                    kubelet=Kubelet(1, version.minor),
+                    kubelet=Kubelet(1, self.version.minor),
                 )
             except ValueError as error:
                 unasked[spec.kind] = str(error)
@@ -196,4 +197,5 @@ def opened(scene: Scene, supervisor: Supervisor, folder: Path, stop: threading.E
                 put_back(cluster, each)
         changes = held.enter_context(Changes(cluster, supervisor, folder))
         live = Live(cluster, workload, scene.subject.container.name)
-        yield ClusterBench(scene, declared, cluster, changes, live, stop)
+        version = read_version(cluster.version())
+        yield ClusterBench(scene, declared, cluster, changes, live, stop, version)

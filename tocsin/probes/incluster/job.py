@@ -23,10 +23,10 @@ from typing import Any
 from tocsin.deadline import Unmet, wait_until
 from tocsin.engines.kubernetes_api import ClusterUnreadable, KubernetesApi
 from tocsin.engines.kubernetes_changes import OURS, Changes
+from tocsin.engines.kubernetes_pods import state_of
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.probes.handlers import GrpcCheck, HttpGet, TcpSocket
 from tocsin.probes.incluster.asker import BEGUN, packed
-from tocsin.probes.incluster.live import state_of
 
 LABEL = "tocsin-asker"
 """`app.kubernetes.io/name` of its pod: what a NetworkPolicy has to let in (deploy/network-policy-asker.yaml)."""

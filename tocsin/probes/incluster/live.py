@@ -10,7 +10,7 @@ from tocsin.artefacts.kubernetes import KubernetesObject
 from tocsin.deadline import Unmet
 from tocsin.engines.kubernetes_api import ClusterUnreadable
 from tocsin.engines.kubernetes_changes import Workload
-from tocsin.engines.kubernetes_pods import has_ended, is_leaving, is_ready, selector_of
+from tocsin.engines.kubernetes_pods import has_ended, is_leaving, is_ready, selector_of, state_of, unsettled
 from tocsin.engines.trouble import EngineTrouble
 from tocsin.model.workloads import Container, workloads
 from tocsin.model.workloads import Workload as Made
@@ -113,15 +113,11 @@ class Live:
         """Return its pods if they are all there and ready, and none is on its way in or out."""
         found, pods = self.object(), self.pods()
         status, spec = found.get("status") or {}, found["spec"]
-        if status.get("observedGeneration", 0) < found["metadata"].get("generation", 0):
-            return Unmet("its controller has not seen its last change")
-        wanted = status.get("desiredNumberScheduled", spec.get("replicas", 1))
+        why = unsettled(found, {each.name: "" if each.ready and not each.leaving else each.state for each in pods})
         updated = status.get("updatedNumberScheduled", status.get("updatedReplicas", 0))
-        unready = "; ".join(f"{each.name}: {each.state}" for each in pods if not each.ready or each.leaving)
-        if unready or len(pods) != wanted or updated != wanted:
-            said = f"{len(pods)} of {wanted} pods, {updated} of the newest template"
-            return Unmet(f"{said}; not ready: {unready}" if unready else said)
-        return pods or Unmet("it has no pods")
+        if not why and updated != status.get("desiredNumberScheduled", spec.get("replicas", 1)):
+            why = f"{updated} of {len(pods)} pods are of the newest template"
+        return Unmet(why) if why else pods
 
     def differences(self, subject: Subject) -> tuple[str, ...]:
         """Return in what the container's probes in the cluster differ from those of its manifest."""
@@ -161,15 +157,3 @@ def _values(probe: ProbeSpec) -> dict[str, Any]:
         "successThreshold": probe.successes,
         "terminationGracePeriodSeconds": probe.grace,
     }
-
-
-def state_of(pod: Mapping[str, Any]) -> str:
-    """Return what the status of a pod of the API says of why it does not run, or is not ready."""
-    for status in pod["status"].get("containerStatuses") or ():
-        for each in (status.get("state") or {}).values():
-            if isinstance(each, dict) and each.get("reason"):
-                return f"{each['reason']}: {each.get('message') or each.get('exitCode') or ''}".rstrip(": ")
-    for each in pod["status"].get("conditions") or ():
-        if each.get("status") == "False" and each.get("message"):
-            return f"{each.get('reason')}: {each['message']}"
-    return f"its phase is {pod['status'].get('phase')}"

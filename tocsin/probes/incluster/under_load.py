@@ -29,7 +29,6 @@ from tocsin.probes.incluster.bench import MOST_PODS, ClusterBench
 from tocsin.probes.incluster.job import SPACING, Plan
 from tocsin.probes.incluster.watching import Watch, attempts_of, watched
 from tocsin.probes.marks import MarkKind
-from tocsin.probes.versions import read_version
 from tocsin.system import ProbedLoad
 
 LOAD, STORM = locally.KIND, storm.KIND
@@ -99,8 +98,9 @@ def brew_storm(bench: ClusterBench) -> Sequence[Episode]:
         tape.did(spared)
         return (tape.episode(),)
     effort, seconds = scene.effort, storm_seconds(scene)
-    version = read_version(bench.cluster.version())
-    ground = Ground(scene.subject, episodes, version, seconds, effort.restarts, effort.seed, latencies=FROM_SOURCE)
+    ground = Ground(
+        scene.subject, episodes, bench.version, seconds, effort.restarts, effort.seed, latencies=FROM_SOURCE
+    )
     foreseen = forecast(ground)
     write_json(scene.folder / storm.FORECAST, {"marks": [asdict(each) for each in foreseen]})
     bench.well()
