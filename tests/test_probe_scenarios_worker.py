@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from tests.probe_scenarios import KINDS, LIVENESS, READINESS, STARTUP, scenario
@@ -60,7 +58,7 @@ def test_nothing_to_probe(kind: ProbeKind) -> None:
 @scenario(3)
 def test_a_pod_that_is_being_deleted(kind: ProbeKind) -> None:
     """#3: liveness and startup end with a success, readiness goes on."""
-    after, step = worker(kind).tick(replace(view(kind), deleting=True))
+    after, step = worker(kind).tick(view(kind)._replace(deleting=True))
     expected = (Result.FAILURE, Step.ATTEMPT) if kind is READINESS else (Result.SUCCESS, Step.STOP)
     assert (after.stored, step) == expected
 
@@ -72,7 +70,7 @@ def test_a_container_that_does_not_run(kind: ProbeKind) -> None:
     waiting, step = worker(kind).tick(view(kind, standing=Standing.WAITING))
     assert (waiting.stored, step) == (Result.FAILURE, Step.SKIP)
     ended = view(kind, standing=Standing.TERMINATED, exit_code=1)
-    stopped, step = worker(kind).tick(replace(ended, restart_policy="Never"))
+    stopped, step = worker(kind).tick(ended._replace(restart_policy="Never"))
     assert (stopped.stored, step) == (Result.FAILURE, Step.STOP)
     assert worker(kind).tick(ended)[1] is Step.SKIP
 
@@ -166,7 +164,7 @@ def test_stopping_is_final() -> None:
 @scenario(19)
 def test_a_sidecar_comes_back(minor: int, step: Step) -> None:
     """#19: whatever the pod's policy says; up to 1.34 its workers took that for their own."""
-    pod = replace(view(LIVENESS, standing=Standing.TERMINATED, exit_code=0), restart_policy="Never")
+    pod = view(LIVENESS, standing=Standing.TERMINATED, exit_code=0)._replace(restart_policy="Never")
     after, found = worker(LIVENESS, sidecar=True, version=Version(minor)).tick(pod)
     assert (after.stored, found) == (Result.FAILURE, step)
 
@@ -185,7 +183,7 @@ def test_a_sidecar_comes_back(minor: int, step: Step) -> None:
 @scenario(20)
 def test_a_policy_of_its_own(rule: RestartRule, code: int, goes_on: bool) -> None:
     """#20: a container's own policy and rules, by exit code."""
-    pod = replace(view(LIVENESS, standing=Standing.TERMINATED, exit_code=code), restart_policy="Never")
+    pod = view(LIVENESS, standing=Standing.TERMINATED, exit_code=code)._replace(restart_policy="Never")
     after, step = worker(LIVENESS, rule=rule).tick(pod)
     assert (after.stored, step is Step.SKIP) == (Result.FAILURE, goes_on)
 

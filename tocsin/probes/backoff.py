@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from tocsin.probes.versions import BACKOFF_CAP_CONFIGURABLE, BACKOFF_DECAY_REDUCED, BACKOFF_WAKES_AT_EXPIRY, Version
 from tocsin.probes.window import ZERO, Window
@@ -48,8 +49,7 @@ ORDINARY = Pace()
 """The waits of every version, where nothing was set."""
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(NamedTuple):
     """What the kubelet remembers of a container's restarts. Another image or other resources begin anew."""
 
     pace: Pace = ORDINARY
@@ -79,10 +79,10 @@ class Backoff:
     def started(self, now: Window, finished: Window) -> tuple[Backoff, ...]:
         """Return what is remembered after a start; two where it is not certain whether the entry was forgotten."""
         if self.delay is None:
-            return (replace(self, delay=self.pace.first, moved=now),)
+            return (self._replace(delay=self.pace.first, moved=now),)
         doubled = min(2 * self.delay, self.pace.longest)
         forgotten = answers(finished - self.moved, FORGOTTEN_AFTER)
-        return tuple(replace(self, delay=self.pace.first if each else doubled, moved=now) for each in forgotten)
+        return tuple(self._replace(delay=self.pace.first if each else doubled, moved=now) for each in forgotten)
 
 
 def answers(length: Window, limit: float, *, inclusive: bool = False) -> tuple[bool, ...]:

@@ -7,7 +7,7 @@ out until something may change for it. Moments are rounded outward, so that live
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 
 from tocsin.probes.container import Standing
@@ -74,21 +74,20 @@ class Economy:
     def _tidy(self, state: State) -> State:
         """Return the state without what no longer matters, its moments rounded outward."""
         delays = any(each.worker.spec.delay for each in state.tracks)
-        return replace(
-            state,
+        return state._replace(
             tracks=tuple(self._tidy_track(each, state) for each in state.tracks),
-            agenda=tuple(sorted((replace(each, when=outward(each.when)) for each in state.agenda), key=_by_moment)),
+            agenda=tuple(sorted((each._replace(when=outward(each.when)) for each in state.agenda), key=_by_moment)),
             start=outward(state.start) if state.mode in (Mode.RUNNING, Mode.ENDING) else ZERO,
             seen_start=outward(state.seen_start) if delays else ZERO,
             finished=None if state.finished is None else outward(state.finished),
-            backoff=replace(state.backoff, moved=outward(state.backoff.moved, MOVED_GRID)),
+            backoff=state.backoff._replace(moved=outward(state.backoff.moved, MOVED_GRID)),
         )
 
     def _tidy_track(self, track: Track, state: State) -> Track:
         attempts = self.setup.life(max(0, state.instance)).behaviour(track.worker.kind).attempts
         asked = min(track.asked, len(attempts))
         began = ZERO if track.ends is None else track.began
-        return replace(track, origin=outward(track.origin), asked=asked, began=began)
+        return track._replace(origin=outward(track.origin), asked=asked, began=began)
 
 
 def idle(track: Track, state: State) -> bool:
@@ -120,10 +119,10 @@ _ROUNDING = 1e-6
 def _asleep(track: Track, until: float) -> Track:
     """Return a track whose next tick is the first that may come at a moment or later."""
     if math.isinf(until):
-        return replace(track, skips=track.due.earliest, due=_NEVER)
+        return track._replace(skips=track.due.earliest, due=_NEVER)
     number = max(_first(track, until), round(track.due.earliest / track.worker.spec.period))
     due = Window.at(number * track.worker.spec.period)
-    return track if due == track.due else replace(track, skips=track.due.earliest, due=due)
+    return track if due == track.due else track._replace(skips=track.due.earliest, due=due)
 
 
 def _first(track: Track, moment: float) -> int:
@@ -156,7 +155,7 @@ def _rearmed(track: Track, when: Window) -> list[Track]:
         latest = when.latest - due + period if number > first else math.inf
         part = track.origin.clipped(earliest=when.earliest - due - _ROUNDING, latest=latest)
         if part is not None:
-            found.append(replace(track, origin=part, due=Window.at(due), skips=None))
+            found.append(track._replace(origin=part, due=Window.at(due), skips=None))
         if track.origin.earliest + due >= when.latest:
             break
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
 from tocsin.probes.state import Event, State
@@ -43,9 +43,10 @@ class Frontier:
             if entry.waits and all(_close(new, old) for new, old in zip(moments, entry.moments, strict=True)):
                 entry.waits = False
                 moments = tuple(new.hull(old) for new, old in zip(moments, entry.moments, strict=True))
+                state = _with(state, moments)
                 del entries[number]
                 break
-        entry = _Entry(_with(state, moments), moments)
+        entry = _Entry(state, moments)
         entries.append(entry)
         self.count += 1
         heappush(self.waiting, (_next(entry.state), self.count, entry))
@@ -95,16 +96,15 @@ def _moments(state: State) -> tuple[Window, ...]:
 def _with(state: State, moments: tuple[Window, ...]) -> State:
     """Return a state with other moments."""
     start, seen_start, finished, moved, *rest = moments
-    agenda = tuple(replace(each, when=when) for each, when in zip(_sorted(state), rest, strict=False))
+    agenda = tuple(each._replace(when=when) for each, when in zip(_sorted(state), rest, strict=False))
     origins = rest[len(agenda) :]
-    return replace(
-        state,
+    return state._replace(
         start=start,
         seen_start=seen_start,
         finished=None if state.finished is None else finished,
-        backoff=replace(state.backoff, moved=moved),
+        backoff=state.backoff._replace(moved=moved),
         agenda=agenda,
-        tracks=tuple(replace(each, origin=origin) for each, origin in zip(state.tracks, origins, strict=True)),
+        tracks=tuple(each._replace(origin=origin) for each, origin in zip(state.tracks, origins, strict=True)),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from tocsin.probes.attempt import REFUSED, Answer, Outcome
@@ -43,14 +43,14 @@ class Probing:
         period = track.worker.spec.period
         found = []
         for began, following in _following(track.due, period):
-            found += self._probe(state, number, replace(track, began=began, due=Window.at(following), skips=None), when)
+            found += self._probe(state, number, track._replace(began=began, due=Window.at(following), skips=None), when)
         return found
 
     def poked(self, state: State, number: int, when: Window, *, lost: bool = False) -> list[State]:
         """Return the states after an attempt out of turn was asked for; a lost one finds no container."""
         track = state.tracks[number]
         if track.ends is not None:
-            return [state if lost else state.with_track(number, replace(track, poked=True))]
+            return [state if lost else state.with_track(number, track._replace(poked=True))]
         track = self._reset(track, when)
         if lost:
             return [state.with_track(number, track)]
@@ -59,8 +59,8 @@ class Probing:
     def _reset(self, track: Track, when: Window) -> Track:
         period = Window.at(track.worker.spec.period)
         if self.setup.version.has(TRIGGER_RESETS_TICKER):
-            return replace(track, origin=when, began=ZERO, due=period, poked=False, skips=None)
-        return replace(track, began=when - track.origin, poked=False)
+            return track._replace(origin=when, began=ZERO, due=period, poked=False, skips=None)
+        return track._replace(began=when - track.origin, poked=False)
 
     def _probe(self, state: State, number: int, track: Track, when: Window) -> list[State]:
         before = track.worker
@@ -70,9 +70,9 @@ class Probing:
             for clipped, due in self._due(state, before.spec.delay, when):
                 worker, step = before.tick(self._view(state, due=due))
                 narrow = _narrowed(track, clipped)
-                found += self._stepped(state, number, replace(narrow, worker=worker), step, clipped)
+                found += self._stepped(state, number, narrow._replace(worker=worker), step, clipped)
             return found
-        return self._stepped(state, number, replace(track, worker=worker), step, when)
+        return self._stepped(state, number, track._replace(worker=worker), step, when)
 
     def _view(self, state: State, *, due: bool) -> PodView:
         policy = self.setup.restart_policy
@@ -103,7 +103,7 @@ class Probing:
         found = self.stored(state.with_track(number, track), number, before, when)
         if step is Step.SKIP:
             return found
-        return [replace(each, tracks=(*each.tracks[:number], *each.tracks[number + 1 :])) for each in found]
+        return [each._replace(tracks=(*each.tracks[:number], *each.tracks[number + 1 :])) for each in found]
 
     def _attempt(self, state: State, number: int, when: Window) -> list[State]:
         track = state.tracks[number]
@@ -114,9 +114,9 @@ class Probing:
             if self.journal.attempts is not None:
                 kind, instance = track.worker.kind, state.seen
                 self.journal.attempts.append(Made(kind, instance, clipped.earliest, seconds, made.outcome))
-            asked = replace(_narrowed(track, clipped), asked=track.asked + 1)
+            asked = _narrowed(track, clipped)._replace(asked=track.asked + 1)
             if seconds:
-                flying = replace(asked, ends=asked.began + seconds, outcome=made.outcome)
+                flying = asked._replace(ends=asked.began + seconds, outcome=made.outcome)
                 found.append(state.with_track(number, flying))
             else:
                 found += self._judged(state, number, asked, made.outcome, clipped)
@@ -142,7 +142,7 @@ class Probing:
 
     def _judged(self, state: State, number: int, track: Track, outcome: Outcome, when: Window) -> list[State]:
         before = track.worker
-        state = state.with_track(number, replace(track, worker=before.judge(outcome), ends=None, outcome=None))
+        state = state.with_track(number, track._replace(worker=before.judge(outcome), ends=None, outcome=None))
         return self.stored(state, number, before, when)
 
     def result(self, state: State, number: int, when: Window) -> list[State]:
@@ -152,7 +152,7 @@ class Probing:
         found = []
         for due in _after(track.due, ends):
             poked = track.poked
-            landed = self._judged(state, number, replace(track, due=due, poked=False), outcome, when)
+            landed = self._judged(state, number, track._replace(due=due, poked=False), outcome, when)
             if poked:
                 landed = [after for each in landed for after in self.poked(each, number, when)]
             found += landed
@@ -182,4 +182,4 @@ def _narrowed(track: Track, when: Window) -> Track:
     origin = track.origin.clipped(
         earliest=when.earliest - track.began.latest, latest=when.latest - track.began.earliest
     )
-    return replace(track, origin=origin or track.origin)
+    return track._replace(origin=origin or track.origin)

@@ -7,7 +7,6 @@ in either order, or a moment may lie on either side of a limit, it goes on with 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from tocsin.probes.backoff import Backoff
 from tocsin.probes.economy import Economy
@@ -98,7 +97,7 @@ def branches(state: State) -> Iterator[tuple[Event, State]]:
         others = [first, *(each for each in rivals if each is not rival)]
         when = rival.when.clipped(latest=first.when.latest)
         if when is not None:
-            yield replace(rival, when=when), _delayed(state, rival, others, when.earliest, latest=first.when.latest)
+            yield rival._replace(when=when), _delayed(state, rival, others, when.earliest, latest=first.when.latest)
 
 
 def _in_order(event: Event) -> tuple[float, int, int]:
@@ -140,12 +139,12 @@ def _delayed(
             tracks[other.track] = narrowed(tracks[other.track], other, earliest=earliest)
     if event.track >= 0 and latest is not None:
         tracks[event.track] = narrowed(tracks[event.track], event, latest=latest)
-    return replace(state, agenda=tuple(agenda), tracks=tuple(tracks))
+    return state._replace(agenda=tuple(agenda), tracks=tuple(tracks))
 
 
 def _later(event: Event, earliest: float) -> Event:
     when = event.when.clipped(earliest=earliest)
-    return replace(event, when=when or Window.at(earliest))
+    return event._replace(when=when or Window.at(earliest))
 
 
 def narrowed(track: Track, event: Event, *, earliest: float | None = None, latest: float | None = None) -> Track:
@@ -156,4 +155,4 @@ def narrowed(track: Track, event: Event, *, earliest: float | None = None, lates
         origin = origin.clipped(earliest=earliest - offset.latest) or Window.at(origin.latest)
     if latest is not None:
         origin = origin.clipped(latest=latest - offset.earliest) or Window.at(origin.earliest)
-    return replace(track, origin=origin)
+    return track._replace(origin=origin)

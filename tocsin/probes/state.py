@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 from tocsin.probes.attempt import Outcome
 from tocsin.probes.backoff import Backoff
@@ -28,8 +28,7 @@ class Happening(IntEnum):
     TICK = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """Something that will happen."""
 
     what: Happening
@@ -56,8 +55,7 @@ class Mode(StrEnum):
     """It will not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Track:
+class Track(NamedTuple):
     """A worker and its ticker. Times are seconds after `origin`, a tick."""
 
     worker: Worker
@@ -83,8 +81,7 @@ class Track:
         return Event(Happening.TICK, self.origin + self.due, number)
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """A container and its workers."""
 
     tracks: tuple[Track, ...]
@@ -96,7 +93,7 @@ class State:
     finished: Window | None = None
     """When the newest instance that ended did so."""
     exit_code: int = 0
-    backoff: Backoff = field(default_factory=Backoff)
+    backoff: Backoff = Backoff()
     seen: int = -1
     """The instance that the pod's status shows; -1 for none."""
     seen_start: Window = ZERO
@@ -110,15 +107,15 @@ class State:
 
     def with_track(self, number: int, track: Track) -> State:
         """Return the state with another track."""
-        return replace(self, tracks=(*self.tracks[:number], track, *self.tracks[number + 1 :]))
+        return self._replace(tracks=(*self.tracks[:number], track, *self.tracks[number + 1 :]))
 
     def planning(self, *events: Event) -> State:
         """Return the state with more to happen."""
-        return replace(self, agenda=(*self.agenda, *events))
+        return self._replace(agenda=(*self.agenda, *events))
 
     def without(self, *whats: Happening) -> State:
         """Return the state with some of what was to happen called off."""
-        return replace(self, agenda=tuple(each for each in self.agenda if each.what not in whats))
+        return self._replace(agenda=tuple(each for each in self.agenda if each.what not in whats))
 
     def track_of(self, kind: ProbeKind) -> Track | None:
         """Return the track of a kind of probe."""

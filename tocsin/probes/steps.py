@@ -7,7 +7,7 @@ UpdatePodStatus; pkg/kubelet/kuberuntime/kuberuntime_manager.go, SyncPod and doB
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tocsin.probes.agreement import Agreement
 from tocsin.probes.backoff import overshoot
@@ -64,7 +64,7 @@ class Steps:
         if event.what is not Happening.START:
             return event
         part = self._agreement.part(Mark(MarkKind.RESTART, state.instance + 1), event.when)
-        return None if part is None else replace(event, when=part)
+        return None if part is None else event._replace(when=part)
 
     @property
     def _probing(self) -> Probing:
@@ -88,8 +88,8 @@ class Steps:
             return []
         when = agreed
         running = self.setup.life(instance)
-        tracks = tuple(replace(each, asked=0) for each in state.tracks)
-        state = replace(state, tracks=tracks, mode=Mode.RUNNING, instance=instance, start=when)
+        tracks = tuple(each._replace(asked=0) for each in state.tracks)
+        state = state._replace(tracks=tracks, mode=Mode.RUNNING, instance=instance, start=when)
         shown = when + running.post_start + self.chance("seen", when)
         seen = self._agreement.part(Mark(MarkKind.SEEN, instance + 1), shown)
         if seen is None:
@@ -103,7 +103,7 @@ class Steps:
         state = self._begun(state.without(Happening.SYNC), when)  # this is a sync
         inherited = self.setup.version.has(STARTED_INHERITED) and state.started
         started = inherited or state.track_of(ProbeKind.STARTUP) is None
-        state = replace(state, seen=state.instance, seen_start=state.start, standing=Standing.RUNNING, started=started)
+        state = state._replace(seen=state.instance, seen_start=state.start, standing=Standing.RUNNING, started=started)
         shown = self._refreshed(state, when, Cause.STARTED_WITHOUT_READINESS if started else Cause.REPLACED)
         lost = self.chance("poke_lost", when)
         found = []
@@ -120,12 +120,12 @@ class Steps:
         exits = self.setup.life(state.instance).exits
         if start is None or start == state.start:
             return state
-        state = replace(state, start=start)
+        state = state._replace(start=start)
         if exits is None:
             return state
         ends = start + exits + self.chance("booted", start)
         agenda = tuple(_clipped(each, ends) if each.what is Happening.EXIT else each for each in state.agenda)
-        return replace(state, agenda=agenda)
+        return state._replace(agenda=agenda)
 
     def _refreshed(self, state: State, when: Window, cause: Cause) -> list[State]:
         """Return the state with Ready made anew; none if an observation says otherwise."""
@@ -138,7 +138,7 @@ class Steps:
         flips = state.flips + 1
         if self._marked(MarkKind.READINESS, flips, when, cause) is None:
             return []
-        return [replace(state, ready=ready, flips=flips)]
+        return [state._replace(ready=ready, flips=flips)]
 
     def _poked(self, state: State, when: Window, *, lost: bool = False) -> list[State]:
         if not self.setup.version.has(MANUAL_TRIGGER) or not state.started or state.ready:
@@ -166,7 +166,7 @@ class Steps:
             case ProbeKind.READINESS:
                 return self._readiness_stored(state, worker, when)
         if worker.identity == str(state.seen) and state.standing is Standing.RUNNING:
-            state = replace(state, started=worker.stored is Result.SUCCESS)
+            state = state._replace(started=worker.stored is Result.SUCCESS)
             started = Mark(MarkKind.STARTED, state.seen + 1)
             if state.started and self._agreement.part(started, when) is None:
                 return []
@@ -209,7 +209,7 @@ class Steps:
         running = self.setup.life(state.instance)
         seconds = kill_seconds(grace, pre_stop=container.pre_stop, stops_in=running.stops_in)
         end = Event(Happening.END, when + seconds + self.chance("ended", when), cause=cause)
-        state = replace(state, mode=Mode.ENDING, exit_code=running.stop_code, kills=state.kills + 1)
+        state = state._replace(mode=Mode.ENDING, exit_code=running.stop_code, kills=state.kills + 1)
         return [state.planning(end)]
 
     def _end(self, state: State, when: Window, cause: Cause | None) -> list[State]:
@@ -224,7 +224,7 @@ class Steps:
         if False in held:
             start = Event(Happening.START, when + self.chance("restarted", when), cause=cause)
             backoffs = (state.backoff,) if previous is None else state.backoff.started(start.when, previous)
-            found += [replace(state, backoff=each).planning(start) for each in backoffs]
+            found += [state._replace(backoff=each).planning(start) for each in backoffs]
         if True in held:
             found += self._held(state, when)
         return found
@@ -240,7 +240,7 @@ class Steps:
         late = Window(share.earliest * most, share.latest * most)
         start = Event(Happening.START, finished + delay + late, cause=Cause.BACKED_OFF)
         after = state.backoff.started(start.when, finished)
-        return [replace(state, backoff=each).planning(start) for each in after]
+        return [state._replace(backoff=each).planning(start) for each in after]
 
     def _exit(self, state: State, when: Window) -> list[State]:
         """Return the states after a process that ended by itself."""
@@ -249,19 +249,19 @@ class Steps:
         if state.mode is not Mode.RUNNING:
             return [state]
         state = self._down(state.without(Happening.KILL, Happening.SEEN), when)
-        state = replace(state, exit_code=self.setup.life(state.instance).exit_code)
+        state = state._replace(exit_code=self.setup.life(state.instance).exit_code)
         return [state.planning(Event(Happening.GONE, when + self.chance("seen", when)))]
 
     @staticmethod
     def _down(state: State, when: Window) -> State:
         """Return the state without its process; what an attempt still waited for is not coming."""
-        tracks = tuple(each if each.ends is None else replace(each, outcome=Probing.CUT) for each in state.tracks)
-        return replace(state, tracks=tracks, mode=Mode.DOWN, finished=when)
+        tracks = tuple(each if each.ends is None else each._replace(outcome=Probing.CUT) for each in state.tracks)
+        return state._replace(tracks=tracks, mode=Mode.DOWN, finished=when)
 
     def _gone(self, state: State, when: Window, *, decides: bool) -> list[State]:
         """Return the states once the pod's status shows that the container does not run."""
         seen = max(state.seen, state.instance)
-        state = replace(state.without(Happening.SYNC), standing=Standing.TERMINATED, started=False, seen=seen)
+        state = state.without(Happening.SYNC)._replace(standing=Standing.TERMINATED, started=False, seen=seen)
         shown = self._refreshed(state, when, Cause.ENDED)
         return [after for each in shown for after in self._decided(each, when)] if decides else shown
 
@@ -274,7 +274,7 @@ class Steps:
         if False in held:
             start = Event(Happening.START, when + self.chance("restarted", when), cause=Cause.ENDED)
             found += [
-                replace(state, backoff=each).planning(start) for each in state.backoff.started(start.when, finished)
+                state._replace(backoff=each).planning(start) for each in state.backoff.started(start.when, finished)
             ]
         if True in held:
             found += self._held(state, when, shown=True)
@@ -283,7 +283,7 @@ class Steps:
     def _over(self, state: State, when: Window) -> list[State]:
         if self._marked(MarkKind.OVER, 1, when, Cause.POLICY) is None:
             return []
-        state = replace(state, mode=Mode.OVER)
+        state = state._replace(mode=Mode.OVER)
         if state.standing is Standing.RUNNING:
             state = state.planning(Event(Happening.GONE, when + self.chance("seen", when), decides=False))
         return [state]
@@ -291,7 +291,7 @@ class Steps:
 
 def _clipped(event: Event, bounds: Window) -> Event:
     when = event.when.clipped(earliest=bounds.earliest, latest=bounds.latest)
-    return event if when is None else replace(event, when=when)
+    return event if when is None else event._replace(when=when)
 
 
 def _stored(worker: Worker, state: State) -> Result | None:

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
+from typing import NamedTuple
 
 from tocsin.probes.attempt import Outcome
 from tocsin.probes.container import RestartRule, Standing, restarts
@@ -46,8 +46,7 @@ class Step(Enum):
     STOP = "stop"
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerView:
+class ContainerView(NamedTuple):
     """What the kubelet's cached status says of a container."""
 
     identity: str
@@ -61,8 +60,7 @@ class ContainerView:
     """Whether it began more than 10 s before the kubelet did."""
 
 
-@dataclass(frozen=True, slots=True)
-class PodView:
+class PodView(NamedTuple):
     """What the kubelet knows of a pod when a worker ticks."""
 
     container: ContainerView | None
@@ -75,8 +73,7 @@ class PodView:
     restart_policy: str = "Always"
 
 
-@dataclass(frozen=True, slots=True)
-class Worker:
+class Worker(NamedTuple):
     """A worker between two ticks."""
 
     spec: ProbeSpec
@@ -113,9 +110,9 @@ class Worker:
             return worker, Step.SKIP
         if container.standing is not Standing.RUNNING:  # f
             stops = container.standing is Standing.TERMINATED and not self._comes_back(pod, container)
-            return replace(worker, stored=Result.FAILURE), Step.STOP if stops else Step.SKIP
+            return worker._replace(stored=Result.FAILURE), Step.STOP if stops else Step.SKIP
         if pod.deleting and self.kind is not ProbeKind.READINESS:  # g
-            return replace(worker, stored=Result.SUCCESS), Step.STOP
+            return worker._replace(stored=Result.SUCCESS), Step.STOP
         gated = container.started if self.kind is ProbeKind.STARTUP else not container.started  # i
         return worker, Step.ATTEMPT if container.due and not gated else Step.SKIP  # h
 
@@ -126,7 +123,7 @@ class Worker:
         result = Result.SUCCESS if outcome.healthy else Result.FAILURE
         most = max(self.spec.failures, self.spec.successes)  # more of them change nothing
         run = min(self.run + 1, most) if result is self.last else 1  # k
-        worker = replace(self, last=result, run=run)
+        worker = self._replace(last=result, run=run)
         if run < (self.spec.successes if outcome.healthy else self.spec.failures):  # l
             return worker
         return _storing(worker, result)  # m
@@ -137,7 +134,7 @@ class Worker:
         if container.outlived_kubelet and self.version.has(READY_KEPT_OVER_KUBELET_RESTART):
             seeded = self.sidecar and self.kind is ProbeKind.STARTUP and container.started
             stored = Result.SUCCESS if seeded else None
-        return replace(self, identity=container.identity, stored=stored, resting=False)
+        return self._replace(identity=container.identity, stored=stored, resting=False)
 
     def _comes_back(self, pod: PodView, container: ContainerView) -> bool:
         if self.sidecar:
@@ -154,7 +151,7 @@ def _storing(worker: Worker, result: Result) -> Worker:
     rests = failed if worker.kind is ProbeKind.LIVENESS else worker.kind is ProbeKind.STARTUP
     if not failed and not worker.version.has(STARTUP_HOLDS_AFTER_SUCCESS):
         rests = False
-    return replace(worker, stored=result, resting=rests, run=0 if rests else worker.run)
+    return worker._replace(stored=result, resting=rests, run=0 if rests else worker.run)
 
 
 def is_due(age: float, delay: float, truncated: float = 0.0) -> bool:
