@@ -60,6 +60,20 @@ def test_other_peoples_tests_keep_their_markers(theirs: Path) -> None:
     assert "1 passed" in done.stdout
 
 
+def test_other_peoples_tests_do_not_wait_for_us(theirs: Path) -> None:
+    """A pytest that was told of no system imports what declares the options, and nothing of the library."""
+    (theirs / "test_imports.py").write_text(
+        "import sys\n\ndef test_imports():\n"
+        "    ours = {name for name in sys.modules if name.partition('.')[0] in ('tocsin', 'tocsin_pytest', 'suites')}\n"
+        "    assert ours == {'tocsin_pytest', 'tocsin_pytest.options', 'suites'}\n"
+    )
+
+    done = run(theirs)
+
+    assert done.returncode == 0, done.stdout
+    assert "2 passed" in done.stdout
+
+
 def test_other_peoples_tests_are_no_run_of_ours(theirs: Path, system: Path) -> None:
     """A system in the environment is of no matter to a pytest that was told to run something else."""
     done = run(theirs, "test_theirs.py", TOCSIN_SYSTEM=str(system))

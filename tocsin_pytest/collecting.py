@@ -17,9 +17,10 @@ from tocsin.probes import PROBES
 from tocsin.runner import RunRequest
 from tocsin.system import Kind
 from tocsin_pytest.asking import endpoint_params, endpoint_waiver_params
+from tocsin_pytest.options import SUITES
 from tocsin_pytest.probing import probe_params, probe_waiver_params
 from tocsin_pytest.proving import alert_params, test_params
-from tocsin_pytest.session import DRILL_MARKERS, SESSION, SUITES, lacking
+from tocsin_pytest.session import DRILL_MARKERS, SESSION, lacking
 
 ONLY_WHEN_NAMED = frozenset({"pipeline", ENDPOINTS, PROBES, *DRILL_MARKERS})
 WAIVERS = re.compile(rf"test_(?P<marker>{'|'.join(DRILL_MARKERS)})_waivers\.py")

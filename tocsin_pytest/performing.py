@@ -16,7 +16,7 @@ from tocsin.report.console import run_console
 from tocsin.runner import RunRequest, perform_run, print_plan
 from tocsin.supervisor import Trouble
 from tocsin.system import BadSystem
-from tocsin_pytest.options import old_evidence
+from tocsin_pytest.beginning import old_evidence
 from tocsin_pytest.session import DRILL_MARKERS, INTERRUPTED, SESSION
 
 PERFORMED = pytest.StashKey[bool]()

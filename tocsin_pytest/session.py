@@ -1,11 +1,9 @@
 """What every part of the plugin knows: the system under test, and where the suites are."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-import suites
 from tocsin.artefacts.files import Artefacts
 from tocsin.finding import Severity
 from tocsin.model import Model
@@ -13,7 +11,6 @@ from tocsin.plan import read
 from tocsin.runner import RunRequest
 from tocsin.static import Examination, Request, examine
 
-SUITES = Path(suites.__file__).resolve().parent
 DRILL_MARKERS = ("load", "faults", "security")
 """The markers whose items judge drills; each has a suite `test_MARKER.py`, and one of its waivers."""
 PICTURES = "pictures"
