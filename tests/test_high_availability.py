@@ -108,6 +108,8 @@ drills:
     expect: [{alert: BackendDown, receivers: [pager]}]
 """
 
+pytestmark = pytest.mark.xdist_group("exclusive")
+
 ATTEMPTS = 3
 """Of a drill, the later ones alone: on a busy machine it may prove nothing, which is another thing than a verdict."""
 
@@ -151,10 +153,6 @@ def performed(loaded: System, names: list[str], folder: Path, *, active: int) ->
     return {name: judge(read_evidence(evidence_folder(folder, name))) for name in names}
 
 
-WITH_RESULTS = pytest.mark.xdist_group("high-availability")
-"""One worker performs the drills, once."""
-
-
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, DrillResult]:
     """Perform every drill of the healthy shop once."""
@@ -168,7 +166,6 @@ def tellings(result: DrillResult, alert: str) -> list[str]:
     return sorted(a["status"] for a in found)
 
 
-@WITH_RESULTS
 @pytest.mark.parametrize("name", ["together", "prometheus-lost", "alertmanager-lost"])
 def test_one_of_two_is_enough_and_two_are_not_too_many(name: str, results: dict[str, DrillResult]) -> None:
     """Whether both replicas live or one is lost, the alert is told once that it fires and once that it is over."""
@@ -178,7 +175,6 @@ def test_one_of_two_is_enough_and_two_are_not_too_many(name: str, results: dict[
     assert result.expected[0].note == ""
 
 
-@WITH_RESULTS
 def test_a_lost_replica_was_really_lost(results: dict[str, DrillResult]) -> None:
     """The killed one is in the evidence as such, at the time that was declared, and is no instrument."""
     for name, lost in (("prometheus-lost", "prometheus-1"), ("alertmanager-lost", "alertmanager-1")):
@@ -198,7 +194,6 @@ def test_a_lost_replica_was_really_lost(results: dict[str, DrillResult]) -> None
     assert {"alertmanager-1", "alertmanager-2"} <= by
 
 
-@WITH_RESULTS
 def test_the_two_apart_tell_twice_at_most_and_it_is_said(results: dict[str, DrillResult]) -> None:
     """Cut off from each other, both tell, which passes with a note."""
     result = results["apart"]
@@ -208,7 +203,6 @@ def test_the_two_apart_tell_twice_at_most_and_it_is_said(results: dict[str, Dril
     assert "could not see each other" in result.expected[0].note
 
 
-@WITH_RESULTS
 @pytest.mark.parametrize("name", ["prometheus-down", "alertmanager-down", "parted"])
 def test_the_monitoring_tells_of_its_own_loss(name: str, results: dict[str, DrillResult]) -> None:
     """A killed replica, and a partition, as the stimulus: the others tell of it, and that it is over."""
@@ -217,7 +211,6 @@ def test_the_monitoring_tells_of_its_own_loss(name: str, results: dict[str, Dril
     assert result.expected[0].stages.resolution_notified is not None
 
 
-@WITH_RESULTS
 def test_a_drill_without_replicas_is_as_it_was(results: dict[str, DrillResult]) -> None:
     """One of each keeps its name, its Alertmanager is in no cluster, and its evidence says nothing of replicas."""
     result = results["alone"]

@@ -22,6 +22,8 @@ from tocsin.supervisor import MARKER
 from tocsin.system import load_system
 from tocsin.verdict import Outcome
 
+pytestmark = pytest.mark.xdist_group("exclusive")
+
 
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_a_killed_instrument_makes_the_drill_inconclusive(victim: str) -> None:

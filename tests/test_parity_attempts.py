@@ -109,7 +109,7 @@ def test_an_attempt_without_end_is_the_only_one(name: str, ports: dict[str, int]
     assert [each for each in recorded.counts if each.result != "failed" or each.value > 1] == []
     assert not any("errored" in each.message or "deadline" in each.message for each in recorded.events)
     assert sum(each["event"] == "request" for each in of("body-hangs").lines) > 3
-    made = attempt_now(HttpGet("127.0.0.1", ports[name], kubelet=RECORDED), TIMEOUT)
+    made = attempt_now(HttpGet("127.0.0.1", ports[name], kubelet=RECORDED), PATIENCE)
     assert (made.outcome, made.reason, made.tries) == (Outcome.ERROR, Reason.SWITCHED_PROTOCOL, 1)
 
 

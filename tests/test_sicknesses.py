@@ -22,6 +22,8 @@ from tocsin.verdict import Outcome
 SYSTEMS = Path(__file__).parents[1] / "fixtures" / "systems"
 SICKNESSES: dict[str, dict[str, Any]] = yaml.safe_load((SYSTEMS / "sicknesses.yaml").read_text())
 
+pytestmark = pytest.mark.xdist_group("exclusive")
+
 
 def drilled(directory: Path, folder: Path, name: str) -> DrillResult:
     """Perform one drill of a system and judge it."""
