@@ -60,7 +60,7 @@ groups:
       - {alert: AppUnready, expr: '(sum(up{job="app"}) or vector(0)) < 2', for: 2s}
       - {alert: AppRestarted, expr: 'changes(process_start_time_seconds{job="app"}[15s]) > 0', for: 2s}
       - alert: ProbesFail
-        expr: 'increase(prober_probe_total{job="kubelet", probe_type="Readiness", result="failed"}[30s]) > 0'
+        expr: 'increase(prober_probe_total{job="kubelet", probe_type="Readiness", result="failed"}[60s]) > 0'
         for: 2s
       - {alert: AppForgotten, expr: 'app_replicas_ready < 2', for: 2s}
 """
