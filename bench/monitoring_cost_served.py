@@ -1,6 +1,6 @@
 """The same as monitoring_cost.py, served by uvicorn: each variant in a process of its own, asked over one connection.
 
-    .venv/bin/python bench/monitoring_cost_served.py [--rounds 8] [--requests 2000]
+    .venv/bin/python -m bench.monitoring_cost_served [--rounds 8] [--requests 2000]
 
 CPU is what the kernel's scheduler counts for the process, all its threads together. What the HTTP server takes is in
 all the figures, and in the bare one too; so they spread wider, and the bars are not for them.

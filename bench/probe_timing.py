@@ -1,6 +1,6 @@
 """How late a prober of many probes is: from each tick to the start of its attempt, on the real clock.
 
-python bench/probe_timing.py [--probes 200] [--period 1] [--seconds 20] [--aligned] [--worst MILLISECONDS]
+python -m bench.probe_timing [--probes 200] [--period 1] [--seconds 20] [--aligned] [--worst MILLISECONDS]
 
 The endpoints run in a process of their own: most answer at once, over HTTP, TLS, TCP and gRPC; some hang. It prints
 p50, p99 and the largest lateness, and the CPU seconds of the prober's process. With --aligned all ticks come at the
