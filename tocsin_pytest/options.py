@@ -1,4 +1,4 @@
-"""Options and their defaults: which system, which environment, where the reports go."""
+"""The options, and whether pytest began as the suites need it; all that a pytest without a system takes in."""
 
 from __future__ import annotations
 
@@ -27,8 +27,6 @@ MARKERS = (
     "security: sends what an attacker would send, to see that somebody is told; only when -m names it.",
 )
 """For an installed Tocsin, whose user has a pytest.ini of their own, or none."""
-
-
 SUITES = Path(suites.__file__).resolve().parent
 BEGUN_AGAIN = "TOCSIN_BEGUN_AGAIN"
 """Set in the environment of a pytest that was begun again, so that it happens once."""

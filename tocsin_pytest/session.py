@@ -1,4 +1,4 @@
-"""What every part of the plugin knows: the system under test, and where the suites are."""
+"""What every part of the plugin knows: the system under test, and what is read of it once."""
 
 from collections.abc import Iterator
 

@@ -112,10 +112,10 @@ class Live:
     def well(self) -> list[LivePod] | Unmet:
         """Return its pods if they are all there and ready, and none is on its way in or out."""
         found, pods = self.object(), self.pods()
-        status, spec = found.get("status") or {}, found["spec"]
+        status = found.get("status") or {}
         why = unsettled(found, {each.name: "" if each.ready and not each.leaving else each.state for each in pods})
         updated = status.get("updatedNumberScheduled", status.get("updatedReplicas", 0))
-        if not why and updated != status.get("desiredNumberScheduled", spec.get("replicas", 1)):
+        if not why and updated != len(pods):
             why = f"{updated} of {len(pods)} pods are of the newest template"
         return Unmet(why) if why else pods
 
