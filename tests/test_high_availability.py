@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.performed_drills import performed
 from tocsin.drill.checking import check_plans
-from tocsin.drill.judge import DrillResult, judge
+from tocsin.drill.judge import DrillResult
 from tocsin.drill.planning import plan_drills
-from tocsin.drill.schedule import ACTIVE, DrillRun, evidence_folder
-from tocsin.drill.sites import sites
-from tocsin.evidence import read_evidence
+from tocsin.drill.schedule import ACTIVE
 from tocsin.system import System, load_system
 from tocsin.verdict import Outcome
 
@@ -134,23 +132,6 @@ def drilled(folder: Path, *names: str, prometheus: str = PROMETHEUS) -> dict[str
             break
         results |= performed(loaded, left, folder / f"run-{attempt}", active=1 if attempt else ACTIVE)
     return results
-
-
-def performed(loaded: System, names: list[str], folder: Path, *, active: int) -> dict[str, DrillResult]:
-    """Perform drills of a system, so many at a time, and judge them."""
-    plans = tuple(plan for plan in plan_drills(loaded, "local") if plan.name in names)
-    assert len(plans) == len(names)
-    places = sites(loaded, "local", plans)
-    run = DrillRun(
-        plans=plans,
-        folder=folder,
-        open_site=lambda plan, recording: places.open(plan, recording, run.stop),
-        tell=lambda _: None,
-        origin=time.time(),
-        active=active,
-    )
-    run.perform()
-    return {name: judge(read_evidence(evidence_folder(folder, name))) for name in names}
 
 
 @pytest.fixture(scope="module")

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tocsin.drill.judge import DrillResult, judge
-from tocsin.drill.planning import plan_drills
-from tocsin.drill.preparation import prepare
-from tocsin.drill.schedule import DrillRun, evidence_folder
-from tocsin.drill.stack import FreshStack
-from tocsin.evidence import read_evidence
+from tests.performed_drills import performed
 from tocsin.system import load_system
 from tocsin.verdict import Outcome
 
@@ -23,22 +17,6 @@ SYSTEMS = Path(__file__).parents[1] / "fixtures" / "systems"
 SICKNESSES: dict[str, dict[str, Any]] = yaml.safe_load((SYSTEMS / "sicknesses.yaml").read_text())
 
 pytestmark = pytest.mark.xdist_group("exclusive")
-
-
-def drilled(directory: Path, folder: Path, name: str) -> DrillResult:
-    """Perform one drill of a system and judge it."""
-    system = load_system(directory)
-    plans = tuple(plan for plan in plan_drills(system, "local") if plan.name == name)
-    prepared = prepare(system, "local")
-    run = DrillRun(
-        plans=plans,
-        folder=folder,
-        open_site=lambda plan, recording: FreshStack(prepared, recording, name=plan.name, stop=run.stop),
-        tell=lambda _: None,
-        origin=time.time(),
-    )
-    run.perform()
-    return judge(read_evidence(evidence_folder(folder, name)))
 
 
 def broken(sickness: dict[str, Any], directory: Path) -> Path:
@@ -55,7 +33,9 @@ def broken(sickness: dict[str, Any], directory: Path) -> Path:
 @pytest.mark.parametrize("sickness", SICKNESSES.values(), ids=SICKNESSES)
 def test_a_sickness_is_found_by_its_drill_and_named(sickness: dict[str, Any], tmp_path: Path) -> None:
     """The drill fails, and its reason says what is wrong and where."""
-    verdict = drilled(broken(sickness, tmp_path), tmp_path / "run", sickness["drill"]).verdict
+    system, name = load_system(broken(sickness, tmp_path)), sickness["drill"]
+
+    verdict = performed(system, [name], tmp_path / "run")[name].verdict
 
     assert verdict.outcome is Outcome.FAILED, verdict
     for said in sickness["diagnosis"]:
