@@ -321,7 +321,7 @@ class Drill(Declared):
     allow: tuple[Allowed, ...] = ()
     proof: Proof | None = None
     exclusive: Literal["cpu"] | None = None
-    """`cpu`: no other drill runs beside it."""
+    """`cpu`: no other drill runs beside it, nor starts or ends."""
     marker: Literal["security"] | None = None
     """`security`: its load is what an attacker would send, so `-m load` does not select it."""
     flaps: int = Field(0, ge=0)

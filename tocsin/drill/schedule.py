@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from tocsin.deadline import Stopped
 from tocsin.drill.perform import Performance, Progress, unperformed
 from tocsin.drill.planning import PlannedDrill, in_order
 from tocsin.drill.site import Site
@@ -137,8 +138,14 @@ class DrillRun:
             self.resources.take(os.getpid())
 
     def _one(self, plan: PlannedDrill, turns: Turns, phase_delay: float) -> None:
-        if self.stop.is_set():
+        try:
+            with turns.present():
+                self._perform(plan, turns, phase_delay)
+        except Stopped:
             return
+        self.tell(Progress(plan.name, "done", time.time()))
+
+    def _perform(self, plan: PlannedDrill, turns: Turns, phase_delay: float) -> None:
         try:
             recording = Recording(evidence_folder(self.folder, plan.name))
             site = self.open_site(plan, recording)
@@ -153,7 +160,6 @@ class DrillRun:
             self._conclude(
                 plan, f"where the drill happens could not be made, or ended: {type(error).__name__}: {error}"
             )
-        self.tell(Progress(plan.name, "done", time.time()))
 
     def _conclude(self, plan: PlannedDrill, what: str) -> None:
         """Write into a drill's evidence what went wrong outside of its performance, so that it proves nothing."""
