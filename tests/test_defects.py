@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ from tests.test_plugin import SYSTEM, Bench
 from tocsin.case import CaseResult
 from tocsin.deadline import wait_until
 from tocsin.drill.judge import DrillResult, judge_folder
+from tocsin.drill.perform import AGAIN
 from tocsin.drill.planning import PlannedDrill, plan_drills
 from tocsin.drill.runs import begin_run
-from tocsin.drill.schedule import DrillRun, evidence_folder
+from tocsin.drill.schedule import EARLIER, DrillRun, evidence_folder
 from tocsin.drill.site import Refused
 from tocsin.evidence import ALERTMANAGER, Recording
 from tocsin.report import html
@@ -188,8 +190,11 @@ def run_of(folder: Path, *names: str, **known: Any) -> tuple[DrillRun, RunReques
     request = RunRequest(system, "local", plans, folder / "run", time.time())
     begin_run(request.folder)
 
+    opened: list[str] = []
+
     def open_site(plan: PlannedDrill, _: Recording) -> Any:
-        if plan.name == "is lost":
+        opened.append(plan.name)
+        if plan.name == "is lost" or (plan.name == "is lost at first" and opened.count(plan.name) == 1):
             raise OSError("no room for it")
         return Nowhere(plan.name, run.stop)
 
@@ -214,6 +219,45 @@ def test_a_drill_whose_site_fails_leaves_the_others_alone(tmp_path: Path) -> Non
     assert "OSError: it will not go" in verdicts["closes badly"].reason
     assert "TypeError: what was that" in verdicts["tells nonsense"].reason
     assert verdicts["is refused"].reason == "is refused is not well"
+
+
+def test_what_proved_nothing_is_performed_once_more(tmp_path: Path) -> None:
+    """The second attempt is the drill's evidence, and knows why the first proved nothing; what failed stays failed."""
+    said: list[tuple[str, str]] = []
+    run, request = run_of(
+        tmp_path, "is lost", "is lost at first", "is refused", tell=lambda told: said.append((told.drill, told.stage))
+    )
+    run.attempts = 2
+
+    run.perform()
+
+    assert [drill for drill, stage in said if stage == AGAIN] == ["is lost", "is lost at first"]
+    lost, found, refused = (judge_folder(evidence_folder(request.folder, plan.name)) for plan in run.plans)
+    assert lost.verdict.outcome is Outcome.INCONCLUSIVE, "it is never performed a third time"
+    assert found.verdict.outcome is refused.verdict.outcome is Outcome.FAILED
+    assert found.verdict.reason == "is lost at first is not well"
+    for result in (lost, found):
+        assert result.evidence.manifest is not None
+        first = judge_folder(request.folder / EARLIER / f"{result.name}-1")
+        assert result.evidence.manifest.earlier == (first.verdict.reason,)
+        assert "OSError: no room for it" in first.verdict.reason
+        assert result.notes[0].startswith("performed again, for an earlier attempt proved nothing: where the drill")
+    assert refused.notes == ()
+
+
+@pytest.mark.parametrize("kept", ["once", "elsewhere"])
+def test_nothing_is_performed_again_unasked(tmp_path: Path, kept: str) -> None:
+    """Neither if each is to be performed once, nor where a system runs already, whose owners are not to be burdened."""
+    run, request = run_of(tmp_path, "is lost at first")
+    run.attempts = 1 if kept == "once" else 2
+    run.plans = [replace(plan, ours=kept == "once") for plan in run.plans]
+
+    run.perform()
+
+    found = judge_folder(evidence_folder(request.folder, "is lost at first"))
+    assert found.verdict.outcome is Outcome.INCONCLUSIVE
+    assert "OSError: no room for it" in found.verdict.reason
+    assert not (request.folder / EARLIER).exists()
 
 
 def test_an_interruption_leaves_evidence_of_every_drill(tmp_path: Path) -> None:

@@ -237,24 +237,43 @@ def test_lateness_on_a_starved_machine_proves_nothing(tmp_path: Path, waited: fl
     assert silent.verdict.outcome is Outcome.FAILED
 
 
+ONE_CORE = {"process": "backend", "cpu_cores": 0.85}
+
+
 @pytest.mark.parametrize(("since", "outcome"), [(20.0, Outcome.PASSED), (24.0, Outcome.INCONCLUSIVE)])
 def test_a_burner_that_was_starved_at_first_did_not_land(tmp_path: Path, since: float, outcome: Outcome) -> None:
     """The process must have had its cores while the alert had to cross, not only later."""
-    used = [
-        {
-            "time": 20 + i / 2,
-            "event": "usage",
-            "process": "backend",
-            "rss_bytes": 1,
-            "cpu_seconds": max(0, 20 + i / 2 - since),
-        }
-        for i in range(17)
-    ]
-    proof = {"process": "backend", "cpu_cores": 0.85}
+    used = [used_by_backend(20 + i / 2, max(0, 20 + i / 2 - since)) for i in range(17)]
 
-    verdict = World(processes=used, manifest={"proof": proof}).write(tmp_path).verdict
+    verdict = World(processes=used, manifest={"proof": ONE_CORE}).write(tmp_path).verdict
 
     assert verdict.outcome is outcome, verdict
+
+
+def used_by_backend(time: float, cpu_seconds: float) -> dict[str, Any]:
+    """Return what the kernel told of the backend at some time."""
+    return {"time": time, "event": "usage", "process": "backend", "rss_bytes": 1, "cpu_seconds": cpu_seconds}
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        (0.24, "where 0.85 was asked for; meanwhile this machine's host kept 0.24 cores of it for others (steal)"),
+        (0.04, "where 0.85 was asked for"),
+        (None, "where 0.85 was asked for"),
+    ],
+    ids=["by the host", "not by the host", "nobody knows"],
+)
+def test_a_burner_is_told_who_starved_it(tmp_path: Path, kept: float | None, said: str) -> None:
+    """A core that a virtual machine's host did not give is named; what a host always keeps is not."""
+    used = [used_by_backend(20 + i / 2, 0.4 * i) for i in range(17)]
+    if kept is not None:
+        used += [{"time": 20 + i / 2, "event": "machine", "stolen_seconds": 7 + kept * i / 2} for i in range(17)]
+
+    verdict = World(processes=used, manifest={"proof": ONE_CORE}).write(tmp_path).verdict
+
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.reason == f"the stimulus did not land: backend reached cpu_cores 0.80, {said}"
 
 
 def test_evidence_that_was_cut_off_is_inconclusive(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tocsin.drill.perform import Progress
+from tocsin.drill.perform import AGAIN, Progress
 from tocsin.drill.planning import PlannedDrill, plan_drills
 from tocsin.report.live import LiveView
 from tocsin.system import load_system
@@ -48,6 +48,18 @@ def test_a_log_gets_each_stage_once(plans: tuple[PlannedDrill, ...]) -> None:
         (13.0, "BackendDown firing"),
         (20.0, "done"),
     ]
+
+
+def test_a_second_attempt_is_news_once_more(plans: tuple[PlannedDrill, ...]) -> None:
+    """A drill that is performed again goes through its stages again, and a log says so."""
+    out = io.StringIO()
+    with LiveView(plans, Console(file=out, width=140), 0.0) as view:
+        for time, stage in enumerate(["starting", "done", AGAIN, "starting", "starting", "done"]):
+            view.tell(Progress("backend-down", stage, float(time)))
+
+    lines = [line.split(maxsplit=3) for line in out.getvalue().splitlines()]
+    told = [(float(line[0]), line[3]) for line in lines]
+    assert told == [(0.0, "starting"), (1.0, "done"), (2.0, AGAIN), (3.0, "starting"), (5.0, "done")]
 
 
 def test_a_terminal_keeps_the_budget_while_an_alert_changes(plans: tuple[PlannedDrill, ...]) -> None:

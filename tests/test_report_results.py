@@ -121,7 +121,7 @@ class UndeclaredPart(Strict):
 
 
 class DrillPart(Strict):
-    """A drill."""
+    """A drill. `earlier` was added to the schema."""
 
     id: str
     name: str
@@ -129,6 +129,7 @@ class DrillPart(Strict):
     stimulus: dict[str, Any] | None
     verdict: Outcome
     reason: str
+    earlier: list[str]
     minimum_seconds: float | None
     took_seconds: float | None
     expected: list[ExpectedPart]

@@ -192,6 +192,8 @@ class Manifest(Recorded):
     """Seconds that a stimulus took which is done by others, as a cluster's controllers."""
     proof: dict[str, Any] | None = None
     trouble: tuple[Trouble, ...] = ()
+    earlier: tuple[str, ...] = ()
+    """Why earlier attempts of the same run proved nothing; their evidence is in `earlier/` of the run."""
     refused: tuple[str, ...] = ()
     """Faults of the system itself that kept the drill from reaching its steady state."""
     not_observable: tuple[str, ...] = ()

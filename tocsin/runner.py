@@ -45,6 +45,8 @@ class RunRequest:
     folder: Path
     started: float
     """Unix time, in seconds."""
+    attempts: int = 2
+    """How often a drill on a stack of ours is performed at most: what is repeated until it passes proves nothing."""
 
     @property
     def today(self) -> date:
@@ -99,6 +101,7 @@ def perform_run(console: Console, request: RunRequest) -> None:
             origin=request.started,
             active=places.active,
             warming=places.warming,
+            attempts=request.attempts,
         )
         try:
             run.perform()

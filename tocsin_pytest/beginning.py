@@ -56,7 +56,7 @@ def _session(config: pytest.Config, directory: Path) -> RunRequest:
         raise pytest.UsageError(said)
     reports = (config.invocation_params.dir / (config.getoption("reports") or "reports")).resolve()
     folder = reports if _only_looks(config) else run_folder(reports, started)
-    return RunRequest(system, environment, plans, folder, started)
+    return RunRequest(system, environment, plans, folder, started, config.getoption("attempts"))
 
 
 def _needs_environment(config: pytest.Config, system: System, named: str | None) -> bool:

@@ -47,6 +47,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="error",
         help="the least severity of a static finding that fails; default: error",
     )
+    group.addoption(
+        "--attempts", type=int, choices=(1, 2), default=2, help="1: do not perform a drill again that proved nothing"
+    )
     group.addoption("--dry-run", action="store_true", help="print the plan of the drills, and stop")
 
 

@@ -25,6 +25,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="DRILL", help="drills to perform; default: all")
     parser.add_argument("--environment", help="one of the system's environments")
     parser.add_argument("--reports", type=Path, default=Path("reports"), help="where runs are kept; default: reports/")
+    parser.add_argument(
+        "--attempts", type=int, choices=(1, 2), default=2, help="1: do not perform a drill again that proved nothing"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the plan, and stop")
 
 
@@ -36,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     plans = _chosen(system, plan_drills(system, environment), options.names)
     started, reports = time.time(), options.reports.resolve()
     folder = reports if options.dry_run else run_folder(reports, started)
-    request = RunRequest(system, environment, plans, folder, started)
+    request = RunRequest(system, environment, plans, folder, started, options.attempts)
     print_plan(console, request)
     if options.dry_run:
         return 0

@@ -84,6 +84,13 @@ class DrillResult:
         timed = [e for e in self.expected if e.took_seconds is not None and e.minimum_seconds is not None]
         return max(timed, key=lambda e: (e.took_seconds or 0) - (e.minimum_seconds or 0), default=None)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of the drill although it is no fault."""
+        earlier = self.evidence.manifest.earlier if self.evidence.manifest else ()
+        again = [f"performed again, for an earlier attempt proved nothing: {' '.join(r.splitlines())}" for r in earlier]
+        return tuple(dict.fromkeys([*again, *(e.note for e in self.expected if e.note)]))
+
 
 @dataclass(frozen=True, slots=True)
 class _Question:

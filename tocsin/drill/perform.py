@@ -36,6 +36,8 @@ DEFECT = "defect.txt"
 """Where the traceback of an exception goes that nobody foresaw."""
 PATIENCE = 1.0
 """Seconds beyond all budgets before a drill stops waiting: the judge must see that a budget was missed, not guess."""
+AGAIN = "again, for it proved nothing"
+"""The stage of a drill that is about to be performed another time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,6 +408,7 @@ class Performance:
             landing_seconds=round(story.landing, 3),
             proof=plan.drill.proof.model_dump() if plan.drill.proof else None,
             trouble=tuple(Trouble(time=self._relative(at), what=what) for at, what in story.trouble),
+            earlier=plan.earlier,
             refused=story.refused,
             not_observable=facts.not_observable if facts else (),
             replicas=facts.replicas if facts else (),
@@ -438,6 +441,7 @@ def unperformed(plan: PlannedDrill, *, origin: float, troubles: tuple[Trouble, .
         moments=Moments(started=min((trouble.time for trouble in troubles), default=0.0)),
         expect=expected_alerts(plan),
         trouble=troubles,
+        earlier=plan.earlier,
     )
 
 

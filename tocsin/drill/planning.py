@@ -32,6 +32,8 @@ class PlannedDrill:
     """What the monitoring itself suffers besides."""
     processes: frozenset[str] | None = None
     """The system's processes that a stack of its own starts; None: all."""
+    earlier: tuple[str, ...] = ()
+    """Why earlier attempts of the same run proved nothing."""
 
     @property
     def marker(self) -> str:

@@ -10,17 +10,19 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
 from tocsin.deadline import Stopped
-from tocsin.drill.perform import Performance, Progress, unperformed
+from tocsin.drill.judge import judge_folder
+from tocsin.drill.perform import AGAIN, Performance, Progress, unperformed
 from tocsin.drill.planning import PlannedDrill, in_order
 from tocsin.drill.site import Site
 from tocsin.drill.turns import Turns
 from tocsin.evidence import MANIFEST, Recording, Trouble, read_evidence
 from tocsin.supervisor import usage
+from tocsin.verdict import Outcome
 
 ACTIVE = 3
 """Drills between steady state and recovery at once; what two cores bear (three were measured to)."""
@@ -30,6 +32,8 @@ ARMING = 20.0
 """Seconds from nothing to armed, at most, on a machine that is not starved."""
 ARMING_REPLICAS = 40.0
 """The same with several engines of a kind, and the seconds in which one of them would tell again."""
+EARLIER = "earlier"
+"""The folder of a run with the evidence of attempts that proved nothing, and were made again."""
 EVERY = 1.0
 """Seconds between two looks at what the whole run uses."""
 
@@ -78,10 +82,13 @@ class DrillRun:
     resources: Resources = field(default_factory=Resources)
     active: int = ACTIVE
     warming: int = WARMING
+    attempts: int = 1
+    """How often a drill on a stack of ours is performed at most, if it proves nothing."""
 
     def perform(self) -> None:
         """Perform every drill. Returns when all evidence is written and everything started has ended.
 
+        What proved nothing on a stack of ours is performed again when the others are over, with nothing beside it.
         An interruption (KeyboardInterrupt) stops the drills, lets them write what they have, and goes through.
         """
         turns = Turns(self.active, self.stop)
@@ -97,6 +104,8 @@ class DrillRun:
                 waiting = [pool.submit(self._one, plan, turns, phases.random()) for plan in ordered]
                 for done in waiting:
                     done.result()
+                for plan in (again for _ in range(1, self.attempts) for again in self._unproven()):
+                    pool.submit(self._one, plan, turns, phases.random()).result()
             if self.stop.is_set():
                 raise KeyboardInterrupt
         finally:
@@ -136,6 +145,22 @@ class DrillRun:
     def _watch(self) -> None:
         while not self._watched.wait(EVERY):
             self.resources.take(os.getpid())
+
+    def _unproven(self) -> Iterator[PlannedDrill]:
+        """Yield the drills that proved nothing, each when its evidence has been set aside for that of a new attempt."""
+        for plan in self.plans:
+            folder = evidence_folder(self.folder, plan.name)
+            if self.stop.is_set() or not plan.ours:
+                continue
+            result = judge_folder(folder)
+            if result.verdict.outcome is not Outcome.INCONCLUSIVE:
+                continue
+            known = result.evidence.manifest.earlier if result.evidence.manifest else ()
+            aside = self.folder / EARLIER / f"{plan.name}-{len(known) + 1}"
+            aside.parent.mkdir(exist_ok=True)
+            folder.rename(aside)
+            self.tell(Progress(plan.name, AGAIN, time.time()))
+            yield replace(plan, earlier=(*known, result.verdict.reason))
 
     def _one(self, plan: PlannedDrill, turns: Turns, phase_delay: float) -> None:
         try:

@@ -60,7 +60,7 @@ def print_drills(
 def _notes(drills: Sequence[DrillResult]) -> Iterator[str]:
     """Yield what is to be said of drills although it is no fault of theirs."""
     for drill in drills:
-        yield from (f"{drill.name}: {said}" for said in dict.fromkeys(e.note for e in drill.expected if e.note))
+        yield from (f"{drill.name}: {said}" for said in drill.notes)
     for each in left_out(drills):
         if each.kind == "relabelling":  # the page lists rules too, whose owners decided on them
             yield f"{each.name} ({each.file}:{each.line}) was left out: {each.reason}"

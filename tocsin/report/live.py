@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tocsin.drill.perform import Progress
+from tocsin.drill.perform import AGAIN, Progress
 from tocsin.drill.planning import PlannedDrill
 
 EVERY = 4
@@ -63,6 +63,9 @@ class LiveView:
             if before and progress.stage.endswith(OF_ALERTS):
                 progress = replace(progress, time=before.time, until=before.until)
             self._states[progress.drill] = progress
+            if progress.stage == AGAIN:  # its stages are news once more
+                self._shown = {shown for shown in self._shown if shown[0] != progress.drill}
+                self._begun[progress.drill] = progress.time
             first = (progress.drill, progress.stage) not in self._shown
             self._shown.add((progress.drill, progress.stage))
         if not self._console.is_terminal and first and not progress.stage.startswith("waiting"):

@@ -133,6 +133,7 @@ def _drill(drill: DrillResult) -> dict[str, Any]:
         "stimulus": manifest.stimulus if manifest else None,
         "verdict": str(drill.verdict.outcome),
         "reason": drill.verdict.reason,
+        "earlier": list(manifest.earlier) if manifest else [],
         "minimum_seconds": _rounded(slowest.minimum_seconds) if slowest else None,
         "took_seconds": _rounded(slowest.took_seconds) if slowest else None,
         "expected": [_expected(e) for e in drill.expected],

@@ -132,7 +132,7 @@ def section(folder: Path, number: int, drill: DrillResult, *, calm: bool) -> Sec
         open=calm or not drill.verdict.passed,
         reasons=tuple(drill.verdict.reason.splitlines()),
         stimulus=said_of_stimulus(manifest.stimulus) if manifest else "not known",
-        facts=(*_drill_facts(manifest), *_notes(drill)) if manifest else (),
+        facts=(*_drill_facts(manifest), *(Fact("Note", note) for note in drill.notes)) if manifest else (),
         figures=figures,
         no_figure="" if figures else _why_no_figure(drill),
         alerts=tuple(_alert(drill, expected, manifest) for expected in drill.expected) if manifest else (),
@@ -166,11 +166,6 @@ def _drill_facts(manifest: Manifest) -> Iterator[Fact]:
         yield Fact("Whole drill", in_seconds(moments.ended - moments.started))
     yield Fact("Scraped, evaluated", f"every {manifest.scrape_seconds:g} s, {manifest.evaluation_seconds:g} s")
     yield Fact("Declared at", f"{manifest.file}:{manifest.line}")
-
-
-def _notes(drill: DrillResult) -> Iterator[Fact]:
-    """Yield what is to be said of a drill although it is no fault."""
-    yield from (Fact("Note", note) for note in dict.fromkeys(e.note for e in drill.expected if e.note))
 
 
 def _alert(drill: DrillResult, result: ExpectedResult, manifest: Manifest) -> _Alert:

@@ -49,11 +49,16 @@ def usage(processes: Iterable[Process | int]) -> TreeUse:
 
 
 def machine_pressure() -> dict[str, float]:
-    """Return the load average of a minute, and the share of ten seconds in which something waited for a CPU (PSI).
+    """Return the load average of a minute, and how short of processors the machine is.
 
-    The latter is left out where the kernel does not account for it (/proc/pressure).
+    `cpu_waited_10s` is the share of ten seconds in which something waited for a CPU (PSI, /proc/pressure), and
+    `stolen_seconds` what a virtual machine's host has kept of its CPUs since it was started (proc(5), /proc/stat). What
+    the kernel does not account for is left out.
     """
     found = {"load_1m": os.getloadavg()[0]}
+    stolen = getattr(psutil.cpu_times(), "steal", None)
+    if stolen is not None:
+        found["stolen_seconds"] = stolen
     with contextlib.suppress(OSError, IndexError, ValueError):
         some = Path("/proc/pressure/cpu").read_text(encoding="ascii").splitlines()[0]
         found["cpu_waited_10s"] = float(some.split("avg10=")[1].split()[0]) / 100
