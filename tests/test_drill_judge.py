@@ -266,14 +266,14 @@ def used_by_backend(time: float, cpu_seconds: float) -> dict[str, Any]:
 )
 def test_a_burner_is_told_who_starved_it(tmp_path: Path, kept: float | None, said: str) -> None:
     """A core that a virtual machine's host did not give is named; what a host always keeps is not."""
-    used = [used_by_backend(20 + i / 2, 0.4 * i) for i in range(17)]
+    used = [used_by_backend(20 + i / 2, 0.424 * i) for i in range(17)]
     if kept is not None:
         used += [{"time": 20 + i / 2, "event": "machine", "stolen_seconds": 7 + kept * i / 2} for i in range(17)]
 
     verdict = World(processes=used, manifest={"proof": ONE_CORE}).write(tmp_path).verdict
 
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert verdict.reason == f"the stimulus did not land: backend reached cpu_cores 0.80, {said}"
+    assert verdict.reason == f"the stimulus did not land: backend reached cpu_cores 0.848, {said}"
 
 
 def test_evidence_that_was_cut_off_is_inconclusive(tmp_path: Path) -> None:

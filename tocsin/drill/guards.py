@@ -181,7 +181,7 @@ def _seen_usage(evidence: Evidence, manifest: Manifest, injected: float, recover
         wanted = proof.get(what)
         if wanted and (have := measure()) < wanted:
             why = _stolen(evidence, injected, recovered) if what == "cpu_cores" else ""
-            yield f"the stimulus did not land: {name} reached {what} {have:.2f}, where {wanted:g} was asked for{why}"
+            yield f"the stimulus did not land: {name} reached {what} {have:.3f}, where {wanted:g} was asked for{why}"
 
 
 def _stolen(evidence: Evidence, injected: float, recovered: float) -> str:
