@@ -8,14 +8,17 @@ from pathlib import Path
 
 from tocsin.drill.judge import DrillResult, judge
 from tocsin.drill.planning import plan_drills
-from tocsin.drill.schedule import ACTIVE, DrillRun, evidence_folder
+from tocsin.drill.schedule import DrillRun, evidence_folder
 from tocsin.drill.sites import sites
 from tocsin.evidence import read_evidence
 from tocsin.system import System
 
 
-def performed(loaded: System, names: Sequence[str], folder: Path, *, active: int = ACTIVE) -> dict[str, DrillResult]:
-    """Perform drills of a system's environment `local` into a folder, so many at a time, and judge them."""
+def performed(loaded: System, names: Sequence[str], folder: Path, *, attempts: int = 1) -> dict[str, DrillResult]:
+    """Perform drills of a system's environment `local` into a folder, a few at a time, and judge them.
+
+    What proves nothing is performed so often at most.
+    """
     plans = tuple(plan for plan in plan_drills(loaded, "local") if plan.name in names)
     assert len(plans) == len(names)
     places = sites(loaded, "local", plans)
@@ -25,7 +28,7 @@ def performed(loaded: System, names: Sequence[str], folder: Path, *, active: int
         open_site=lambda plan, recording: places.open(plan, recording, run.stop),
         tell=lambda _: None,
         origin=time.time(),
-        active=active,
+        attempts=attempts,
     )
     run.perform()
     return {name: judge(read_evidence(evidence_folder(folder, name))) for name in names}

@@ -11,7 +11,6 @@ from tests.performed_drills import performed
 from tocsin.drill.checking import check_plans
 from tocsin.drill.judge import DrillResult
 from tocsin.drill.planning import plan_drills
-from tocsin.drill.schedule import ACTIVE
 from tocsin.system import System, load_system
 from tocsin.verdict import Outcome
 
@@ -124,14 +123,7 @@ def shop(folder: Path, *, prometheus: str = PROMETHEUS, system: str = SYSTEM) ->
 
 def drilled(folder: Path, *names: str, prometheus: str = PROMETHEUS) -> dict[str, DrillResult]:
     """Perform drills of the shop, a few at a time, and judge them; what proved nothing is performed again, alone."""
-    loaded = shop(folder, prometheus=prometheus)
-    results: dict[str, DrillResult] = {}
-    for attempt in range(ATTEMPTS):
-        left = [name for name in names if name not in results or results[name].verdict.outcome is Outcome.INCONCLUSIVE]
-        if not left:
-            break
-        results |= performed(loaded, left, folder / f"run-{attempt}", active=1 if attempt else ACTIVE)
-    return results
+    return performed(shop(folder, prometheus=prometheus), names, folder / "run", attempts=ATTEMPTS)
 
 
 @pytest.fixture(scope="module")

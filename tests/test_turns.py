@@ -81,6 +81,17 @@ def visits() -> Iterator[Visits]:
                 told.set()
 
 
+@pytest.fixture
+def held_up(visits: Visits) -> tuple[Visit, Visit]:
+    """Return a drill that starts, and one that wants to be alone and waits for nothing else."""
+    starting = visits.one(may_drill=False)
+    assert starting.present.wait(AT_LAST)
+    alone = visits.one(alone=True)
+    assert alone.present.wait(AT_LAST)
+    assert not alone.drilling.wait(AT_ONCE)
+    return starting, alone
+
+
 def test_so_many_at_once_and_no_more(visits: Visits) -> None:
     """The fourth of three at once drills when one of them is over, and starts before."""
     three = [visits.one() for _ in range(3)]
@@ -102,12 +113,9 @@ def test_nobody_starts_beside_one_that_is_alone(visits: Visits) -> None:
     assert other.present.wait(AT_LAST)
 
 
-def test_alone_waits_for_those_that_start(visits: Visits) -> None:
+def test_alone_waits_for_those_that_start(held_up: tuple[Visit, Visit]) -> None:
     """Who starts already is let finish; who is up and waits does not matter."""
-    starting = visits.one(may_drill=False)
-    assert starting.present.wait(AT_LAST)
-    alone = visits.one(alone=True)
-    assert not alone.drilling.wait(AT_ONCE)
+    starting, alone = held_up
     starting.may_drill.set()
     assert alone.drilling.wait(AT_LAST)
     assert not starting.drilling.is_set(), "it came to its turn after the one that is alone"
@@ -128,13 +136,9 @@ def test_alone_waits_for_those_that_end(visits: Visits) -> None:
     assert alone.drilling.wait(AT_LAST)
 
 
-def test_nobody_starts_before_one_that_could_be_alone_at_once(visits: Visits) -> None:
+def test_nobody_starts_before_one_that_could_be_alone_at_once(visits: Visits, held_up: tuple[Visit, Visit]) -> None:
     """Else drills that start one after the other would keep it waiting for ever."""
-    starting = visits.one(may_drill=False)
-    assert starting.present.wait(AT_LAST)
-    alone = visits.one(alone=True)
-    assert alone.present.wait(AT_LAST)
-    assert not alone.drilling.wait(AT_ONCE)
+    starting, alone = held_up
     late = visits.one()
     assert not late.present.wait(AT_ONCE)
     starting.may_drill.set()

@@ -186,15 +186,8 @@ def _seen_usage(evidence: Evidence, manifest: Manifest, injected: float, recover
 
 def _stolen(evidence: Evidence, injected: float, recovered: float) -> str:
     """Say what a virtual machine's host kept of its CPUs during the stimulus, if that could have been the cause."""
-    known = [
-        (line["time"], line["stolen_seconds"])
-        for line in evidence.processes
-        if "stolen_seconds" in line and injected <= line["time"] <= recovered
-    ]
-    if len(known) < 2:
-        return ""
-    (began, before), (ended, after) = known[0], known[-1]
-    cores = (after - before) / (ended - began)
+    known = [line for line in evidence.processes if "stolen_seconds" in line and injected <= line["time"] <= recovered]
+    cores = _rate(known, "stolen_seconds")
     said = f"; meanwhile this machine's host kept {cores:.2f} cores of it for others (steal)"
     return said if cores >= NOTEWORTHY else ""
 
@@ -210,10 +203,14 @@ def _cores(used: list[dict[str, Any]]) -> float:
     then, and had its way later, makes an alert late that is not.
     """
     since = used[0]["time"] + 0.5 if used else 0.0
-    steady = [line for line in used if line["time"] >= since]
-    if len(steady) < 2 or steady[-1]["time"] <= steady[0]["time"]:
+    return _rate([line for line in used if line["time"] >= since], "cpu_seconds")
+
+
+def _rate(lines: list[dict[str, Any]], field: str) -> float:
+    """Return by how much a field grew in a second, from the first to the last line; 0 if they span no time."""
+    if len(lines) < 2 or lines[-1]["time"] <= lines[0]["time"]:
         return 0.0
-    return float((steady[-1]["cpu_seconds"] - steady[0]["cpu_seconds"]) / (steady[-1]["time"] - steady[0]["time"]))
+    return float((lines[-1][field] - lines[0][field]) / (lines[-1]["time"] - lines[0]["time"]))
 
 
 NOTEWORTHY = 0.05
